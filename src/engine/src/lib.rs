@@ -1,0 +1,15 @@
+//! The stream processor: runs a [`tidemill_plan::StreamPlan`] on Arrow batches, distributed over threads and
+//! processes, with exactly-once snapshots.
+//!
+//! What a reader needs to know first:
+//!
+//! - **Epochs.** Sources cut the stream into epochs of about 100 ms. An operator handles the data of its current epoch
+//!   as it comes and parks data of later ones, so the end of every epoch is a consistent cut: any of them can be a
+//!   checkpoint. Event time is something else: it travels inside the stream as watermarks.
+//! - **Operators** ([`operator::StreamOperator`]) know nothing of threads, networks or timely. [`timely_adapter`] is
+//!   the only module that names timely; [`driver`] runs the same operators single-threaded and deterministically.
+//! - **Connectors** ([`connector`]) live elsewhere and never block an engine thread.
+//!
+//! This crate must never name a broker or Kubernetes.
+
+pub mod connector;

@@ -1,0 +1,70 @@
+//! Scalar expressions over a row, fully typed: the planner has resolved names, inserted casts and chosen functions.
+
+use arrow_schema::DataType;
+use serde::{Deserialize, Serialize};
+
+/// A scalar expression. Columns are places in the input's schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Expression {
+    Column(usize),
+    Literal(Literal),
+    Binary { left: Box<Expression>, operator: BinaryOperator, right: Box<Expression> },
+    Not(Box<Expression>),
+    Negative(Box<Expression>),
+    IsNull(Box<Expression>),
+    IsTrue(Box<Expression>),
+    IsFalse(Box<Expression>),
+    /// A cast that fails the job on bad input, or with `or_null` (TRY_CAST) yields NULL.
+    Cast { expression: Box<Expression>, to: DataType, or_null: bool },
+    /// `CASE WHEN … THEN … ELSE … END`, the searched form.
+    Case { branches: Vec<(Expression, Expression)>, otherwise: Option<Box<Expression>> },
+    InList { expression: Box<Expression>, list: Vec<Expression>, negated: bool },
+    /// SQL LIKE with `\` as default escape character.
+    Like { expression: Box<Expression>, pattern: Box<Expression>, escape: Option<char>, negated: bool },
+    /// A function of [`crate::functions`], by its registered name.
+    Call { function: String, arguments: Vec<Expression>, returns: DataType },
+}
+
+/// A constant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Literal {
+    /// NULL of a type.
+    Null(DataType),
+    Boolean(bool),
+    Int8(i8),
+    Int16(i16),
+    Int32(i32),
+    Int64(i64),
+    Float32(f32),
+    Float64(f64),
+    Decimal128 { value: i128, precision: u8, scale: i8 },
+    Utf8(String),
+    Binary(Vec<u8>),
+    /// Days since 1970.
+    Date32(i32),
+    /// Milliseconds since midnight.
+    Time32Millis(i32),
+    /// Milliseconds since 1970; with a zone it is a TIMESTAMP_LTZ.
+    TimestampMillis { value: i64, zone: Option<String> },
+    /// An interval of months, days and nanoseconds.
+    Interval { months: i32, days: i32, nanoseconds: i64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BinaryOperator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    And,
+    Or,
+    Plus,
+    Minus,
+    Multiply,
+    Divide,
+    Modulo,
+    /// String concatenation.
+    Concat,
+}
