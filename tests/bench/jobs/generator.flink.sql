@@ -1,0 +1,16 @@
+-- Rows made in the source by our own connector for Flink (tests/rival/page-views), discarded.
+CREATE TABLE page_views (
+  page STRING,
+  user_id BIGINT,
+  viewed_at TIMESTAMP(3),
+  referrer STRING,
+  duration_ms BIGINT
+) WITH ('connector' = 'page-views', 'number-of-rows' = '$events');
+CREATE TABLE discarded (
+  page STRING,
+  user_id BIGINT,
+  viewed_at TIMESTAMP(3),
+  referrer STRING,
+  duration_ms BIGINT
+) WITH ('connector' = 'blackhole');
+INSERT INTO discarded SELECT * FROM page_views;

@@ -1,0 +1,80 @@
+"""The benchmark's broker and topics: a real Kafka on loopback, loaded once with seeded page views."""
+
+import json
+import os
+import subprocess
+from collections import Counter
+
+RIVAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rival")
+PARTITIONS = 4
+OUTPUT_PARTITIONS = 2
+
+
+class Kafka:
+    def __init__(self, folder, tools, port):
+        self.folder, self.tools, self.port = folder, tools, port
+        self.broker = f"127.0.0.1:{port}"
+        self.env = os.environ | {"KAFKA_DIR": folder, "KAFKA_PORT": str(port), "KAFKA_CTRL_PORT": str(port + 1)}
+
+    def __enter__(self):
+        self.script("start")
+        return self
+
+    def __exit__(self, *_):
+        self.script("stop")
+
+    def script(self, *arguments):
+        path = os.path.join(RIVAL, "kafka_up.sh")
+        return subprocess.run([path, *arguments], env=self.env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def tool(self, name, *arguments):
+        command = [os.path.join(self.tools, name), self.broker, *map(str, arguments)]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    @property
+    def pid(self):
+        with open(os.path.join(self.folder, "broker.pid")) as file:
+            return int(file.read())
+
+    def load(self, events, seed):
+        """The input topic, whose name says what is in it: one that is complete is used again."""
+        topic = f"page-views-{events}-{seed}"
+        self.script("topic", topic, str(PARTITIONS))
+        held = self.records(topic)
+        if held not in (0, events):
+            raise RuntimeError(f"topic {topic} holds {held} records of {events}: delete the folder {self.folder}")
+        if held == 0:
+            self.tool("bench-load", topic, PARTITIONS, events, seed)
+        return topic
+
+    def records(self, topic):
+        lines = self.script("offsets", topic).splitlines()
+        return sum(int(line.rsplit(":", 1)[1]) for line in lines)
+
+    def output_topic(self, name):
+        self.script("delete", name)
+        self.script("topic", name, str(OUTPUT_PARTITIONS))
+        return name
+
+    def counts(self, topic):
+        """The window results in a topic, as a multiset."""
+        rows = map(json.loads, self.tool("bench-dump", topic, OUTPUT_PARTITIONS).splitlines())
+        return Counter((window(row["window_start"]), row["page"], row["views"]) for row in rows)
+
+    def roof(self, topic, events, mode):
+        return json.loads(self.tool("bench-roof", topic, PARTITIONS, events, mode))
+
+
+def window(text):
+    """A window's start without the fraction that some writers add."""
+    return text.removesuffix("Z").replace("T", " ").partition(".")[0]
+
+
+def up_to_end():
+    return "'scan.bounded.mode' = 'latest-offset'"
+
+
+def up_to(events):
+    """The first rows of the topic only, for warming up."""
+    ends = ";".join(f"partition:{partition},offset:{events // PARTITIONS}" for partition in range(PARTITIONS))
+    return f"'scan.bounded.mode' = 'specific-offsets', 'scan.bounded.specific-offsets' = '{ends}'"
