@@ -1,0 +1,5 @@
+//! The tests, by what they are about.
+
+mod bad_input;
+mod figures;
+mod nothing_lost;
