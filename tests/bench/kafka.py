@@ -59,7 +59,7 @@ class Kafka:
     def counts(self, topic):
         """The window results in a topic, as a multiset."""
         rows = map(json.loads, self.tool("bench-dump", topic, OUTPUT_PARTITIONS).splitlines())
-        return Counter((window(row["window_start"]), row["page"], row["views"]) for row in rows)
+        return Counter((window(row["window_start"]), row["page"], row["view_count"]) for row in rows)
 
     def roof(self, topic, events, mode):
         return json.loads(self.tool("bench-roof", topic, PARTITIONS, events, mode))

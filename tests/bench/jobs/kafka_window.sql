@@ -1,4 +1,4 @@
--- Kafka JSON, views per page in tumbling windows of ten seconds of event time, Kafka JSON.
+-- Kafka JSON, page views counted per page in tumbling windows of ten seconds of event time, Kafka JSON.
 CREATE TABLE page_views (
   page STRING,
   user_id BIGINT,
@@ -18,7 +18,7 @@ CREATE TABLE page_views (
 CREATE TABLE page_counts (
   window_start TIMESTAMP(3),
   page STRING,
-  views BIGINT
+  view_count BIGINT
 ) WITH (
   'connector' = 'kafka',
   'topic' = '$output',

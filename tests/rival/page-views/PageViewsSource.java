@@ -26,11 +26,13 @@ final class PageViewsSource implements Source<RowData, NumberSequenceSplit, Coll
     private final NumberSequenceSource blocks;
     private final long rows;
     private final long seed;
+    private final PageViews.Strings strings;
 
-    PageViewsSource(long rows, long seed) {
+    PageViewsSource(long rows, long seed, PageViews.Strings strings) {
         this.blocks = new NumberSequenceSource(0, (rows + BLOCK - 1) / BLOCK - 1);
         this.rows = rows;
         this.seed = seed;
+        this.strings = strings;
     }
 
     @Override
@@ -40,7 +42,7 @@ final class PageViewsSource implements Source<RowData, NumberSequenceSplit, Coll
 
     @Override
     public SourceReader<RowData, NumberSequenceSplit> createReader(SourceReaderContext context) {
-        return new Reader(context, rows, seed);
+        return new Reader(context, rows, new PageViews(seed, strings));
     }
 
     @Override
@@ -70,10 +72,10 @@ final class PageViewsSource implements Source<RowData, NumberSequenceSplit, Coll
         private final PageViews views;
         private final long rows;
 
-        Reader(SourceReaderContext context, long rows, long seed) {
+        Reader(SourceReaderContext context, long rows, PageViews views) {
             super(context);
             this.rows = rows;
-            this.views = new PageViews(seed);
+            this.views = views;
         }
 
         @Override

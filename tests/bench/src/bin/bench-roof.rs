@@ -59,6 +59,8 @@ fn consumer(broker: &str, topic: &str, partitions: i32) -> Result<BaseConsumer, 
         .set("group.id", "bench-roof")
         .set("enable.auto.commit", "false")
         .set("fetch.message.max.bytes", "4194304")
+        // by default a client whose queue is full does not fetch again for a second
+        .set("fetch.queue.backoff.ms", "10")
         .create()?;
     let mut assignment = TopicPartitionList::new();
     for partition in 0..partitions {

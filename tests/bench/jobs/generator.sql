@@ -1,11 +1,11 @@
--- Rows made in the source by our own connector for Flink (tests/rival/page-views), discarded.
+-- Rows made in the source, discarded. For Flink the connector is tests/rival/page-views.
 CREATE TABLE page_views (
   page STRING,
   user_id BIGINT,
   viewed_at TIMESTAMP(3),
   referrer STRING,
   duration_ms BIGINT
-) WITH ('connector' = 'page-views', 'number-of-rows' = '$events');
+) WITH ('connector' = 'generator', 'kind' = 'page-views', 'number-of-rows' = '$events');
 CREATE TABLE discarded (
   page STRING,
   user_id BIGINT,
