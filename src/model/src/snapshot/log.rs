@@ -291,7 +291,7 @@ mod tests {
         let records = log([start(1, None, 0, 0), checkpoint(1, 1), checkpoint(1, 2), start(2, Some("m2"), 0, 2)]);
         assert_eq!(superseded(&records, 1), [1, 2]);
         assert_eq!(superseded(&records, 2), [1]);
-        assert_eq!(superseded(&records, 3), []);
-        assert_eq!(superseded(&log([start(1, None, 0, 0)]), 1), []);
+        assert_eq!(superseded(&records, 3), Vec::<u64>::new());
+        assert_eq!(superseded(&log([start(1, None, 0, 0)]), 1), Vec::<u64>::new());
     }
 }

@@ -37,8 +37,32 @@ impl ApplicationPaths {
         format!("{}/committed/{sequence:020}.json", self.root)
     }
 
+    pub fn committed_folder(&self) -> String {
+        format!("{}/committed", self.root)
+    }
+
+    /// The sequence number in the name of a `committed` marker.
+    pub fn parse_committed(&self, path: &str) -> Option<u64> {
+        path.strip_prefix(&self.committed_folder())?.strip_prefix('/')?.strip_suffix(".json")?.parse().ok()
+    }
+
+    /// The folder of all incarnations' data folders.
+    pub fn data_root(&self) -> String {
+        format!("{}/data", self.root)
+    }
+
     pub fn data_folder(&self, incarnation: Incarnation) -> String {
-        format!("{}/data/{:010}", self.root, incarnation.0)
+        format!("{}/{:010}", self.data_root(), incarnation.0)
+    }
+
+    /// The incarnation whose data folder this is.
+    pub fn parse_data_folder(&self, path: &str) -> Option<Incarnation> {
+        path.strip_prefix(&self.data_root())?.strip_prefix('/')?.parse().ok().map(Incarnation)
+    }
+
+    /// An object that a coordinator creates to try the store out, and removes again.
+    pub fn probe(&self, name: &str) -> String {
+        format!("{}/probe/{name}.json", self.root)
     }
 
     pub fn manifest(&self, incarnation: Incarnation, checkpoint: CheckpointId) -> String {
@@ -81,5 +105,8 @@ mod tests {
         assert_eq!(paths.parse_log_record(&paths.log_record(42)), Some(42));
         assert_eq!(paths.parse_log_record("shop/page-views/u1/log/x.json"), None);
         assert_eq!(paths.parse_log_record("elsewhere/42.json"), None);
+        assert_eq!(paths.parse_committed(&paths.committed(42)), Some(42));
+        assert_eq!(paths.parse_data_folder(&paths.data_folder(Incarnation(3))), Some(Incarnation(3)));
+        assert_eq!(paths.parse_data_folder("shop/page-views/u1/log"), None);
     }
 }

@@ -1,0 +1,43 @@
+//! Does the store keep the promise that everything rests on: that an object can be created once only? Some servers
+//! accept `If-None-Match` and ignore it. Finding that out must happen before the first record is claimed.
+
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutOptions};
+use tidemill_model::status::{Problem, ProblemKind};
+
+use crate::application::json;
+use crate::{ApplicationStore, problem};
+
+impl ApplicationStore {
+    /// Creates a probe object twice; the second attempt must be refused. `name` must not have been used before.
+    pub async fn probe_conditional_create(&self, name: &str) -> Result<(), Problem> {
+        let path = self.paths.probe(name);
+        self.create_probe(&path)
+            .await
+            .map_err(|error| problem(&path, "failed to create a probe object in checkpoint storage", &error))?;
+        let second = self.create_probe(&path).await;
+        // left behind if this fails, which costs a few bytes: the verdict matters more
+        let _ = self.delete(&path).await;
+        match second {
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(()),
+            Err(error) => Err(problem(&path, "failed to create a probe object a second time", &error)),
+            Ok(()) => Err(unsupported(&path)),
+        }
+    }
+
+    async fn create_probe(&self, path: &str) -> object_store::Result<()> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(&Path::from(path), json(&"probe"), options).await.map(drop)
+    }
+}
+
+fn unsupported(path: &str) -> Problem {
+    Problem {
+        kind: ProblemKind::StorageUnsupported,
+        object: path.to_string(),
+        message: "the store created the same object twice although asked to create it only if absent".to_string(),
+        remedy: "use a store with conditional create (If-None-Match on PUT), such as Amazon S3 or a recent \
+                 S3-compatible server"
+            .to_string(),
+    }
+}
