@@ -30,7 +30,7 @@ class Settings:
 
     def __init__(self, env):
         self.events = int(env.get("EVENTS", 5_000_000))
-        self.generator_events = int(env.get("GENERATOR_EVENTS", 4 * self.events))
+        self.generator_events = int(env.get("GENERATOR_EVENTS", 8 * self.events))
         self.warmup = int(env.get("WARMUP", 2_000_000))
         self.runs = int(env.get("RUNS", 2))
         self.cases = env.get("CASES", ",".join(CASES)).split(",")
@@ -109,8 +109,12 @@ class Bench:
             self.run_flink(flink, case, shape, run)
         if "tidemill" in self.settings.engines:
             processes, threads = SHAPES[shape]
-            tidemill = Tidemill(f"{self.settings.folder}/tidemill", self.settings.checkpoint_interval_s, self.kafka.pid)
-            self.measure("tidemill", case, shape, run, lambda sql, events: tidemill.run(sql, events, processes, threads))
+            executable = os.path.join(self.settings.tools, "tidemill")
+            tidemill = Tidemill(f"{self.settings.folder}/tidemill", executable, self.settings.checkpoint_interval_s)
+            self.measure(
+                "tidemill", case, shape, run,
+                lambda sql, events: tidemill.run(sql, events, processes, threads, self.kafka.pid),
+            )
 
     def run_flink(self, flink, case, shape, run):
         parallelism = SHAPES[shape][0] * SHAPES[shape][1]

@@ -91,7 +91,7 @@ class Watch(threading.Thread):
     def __init__(self, list_pids):
         super().__init__(daemon=True)
         self.list_pids = list_pids
-        self.first, self.last, self.peak = {}, {}, {}
+        self.first, self.last, self.peak, self.seen_at = {}, {}, {}, {}
         self.samples = []
         self.done = threading.Event()
         for pid in list_pids():
@@ -104,6 +104,7 @@ class Watch(threading.Thread):
 
     def sample(self):
         for pid in self.list_pids():
+            self.seen_at.setdefault(pid, time.time())
             cpu, peak = read_cpu_s(pid), read_peak_rss_mb(pid)
             # A process that has ended but is not yet waited for has no memory any more.
             if cpu is not None:
