@@ -1,0 +1,138 @@
+//! What an operator is: a value that takes batches, watermarks and epoch ends and puts out elements. It knows nothing
+//! of threads, sockets or scheduling, so it can be run anywhere, in any order, by a test.
+
+use arrow::array::RecordBatch;
+use tidemill_model::status::{Problem, ProblemKind};
+
+use crate::element::{Element, Watermark};
+
+/// Elements that an operator puts out, in order.
+pub type Output = Vec<Element>;
+
+pub type Result<T> = std::result::Result<T, Problem>;
+
+/// A step of the dataflow on one engine thread.
+///
+/// The engine calls [`StreamOperator::on_epoch_end`] after all input of an epoch and before any of the next, and only
+/// then, if at all, [`StreamOperator::capture`].
+pub trait StreamOperator {
+    fn on_batch(&mut self, rows: RecordBatch, output: &mut Output) -> Result<()>;
+
+    /// Event time has moved. An operator hands the watermark on after what it causes.
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
+        output.push(Element::Watermark(watermark));
+        Ok(())
+    }
+
+    /// An epoch is over. An operator that holds rows back for efficiency puts them out now.
+    fn on_epoch_end(&mut self, output: &mut Output) -> Result<()> {
+        let _ = output;
+        Ok(())
+    }
+
+    /// What has to survive a restart, as of the end of the epoch. None for an operator without state.
+    fn capture(&mut self) -> Option<Result<CapturedState>> {
+        None
+    }
+
+    /// Takes back captured state: rows of any threads' captures of this operator, of which the operator keeps those in
+    /// its own key groups. Called before anything else, any number of times.
+    fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
+        let _ = rows;
+        Ok(())
+    }
+
+    /// Names the layout of the captured state; state of another layout is refused. None for an operator without state.
+    fn state_layout(&self) -> Option<String> {
+        None
+    }
+
+    /// Rows dropped so far because they came too late.
+    fn late_rows(&self) -> u64 {
+        0
+    }
+
+    /// Bytes of state held in memory, about.
+    fn state_bytes(&self) -> u64 {
+        0
+    }
+}
+
+/// An operator's state at the end of an epoch: rows whose first column, [`crate::state::KEY_GROUP`], is sorted.
+pub struct CapturedState {
+    pub rows: Vec<RecordBatch>,
+}
+
+/// Operators that hand batches on by plain calls, with their uids in the plan.
+pub struct Chain {
+    links: Vec<Link>,
+}
+
+struct Link {
+    uid: String,
+    operator: Box<dyn StreamOperator>,
+}
+
+impl Chain {
+    pub fn new(operators: Vec<(String, Box<dyn StreamOperator>)>) -> Self {
+        Self { links: operators.into_iter().map(|(uid, operator)| Link { uid, operator }).collect() }
+    }
+
+    pub fn on_element(&mut self, element: Element, output: &mut Output) -> Result<()> {
+        self.push(0, element, output)
+    }
+
+    /// Ends the epoch of every operator, first to last, so that what one releases reaches the next before its end.
+    pub fn on_epoch_end(&mut self, output: &mut Output) -> Result<()> {
+        for place in 0..self.links.len() {
+            let mut released = Vec::new();
+            self.links[place].operator.on_epoch_end(&mut released)?;
+            for element in released {
+                self.push(place + 1, element, output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The uids and operators that have state.
+    pub fn stateful(&mut self) -> impl Iterator<Item = (&str, String, &mut dyn StreamOperator)> {
+        self.links.iter_mut().filter_map(|link| {
+            let layout = link.operator.state_layout()?;
+            Some((link.uid.as_str(), layout, &mut *link.operator as &mut dyn StreamOperator))
+        })
+    }
+
+    pub fn late_rows(&self) -> u64 {
+        self.links.iter().map(|link| link.operator.late_rows()).sum()
+    }
+
+    pub fn state_bytes(&self) -> u64 {
+        self.links.iter().map(|link| link.operator.state_bytes()).sum()
+    }
+
+    fn push(&mut self, place: usize, element: Element, output: &mut Output) -> Result<()> {
+        let Some(link) = self.links.get_mut(place) else {
+            output.push(element);
+            return Ok(());
+        };
+        let mut produced = Vec::new();
+        match element {
+            Element::Batch(rows) => link.operator.on_batch(rows, &mut produced)?,
+            Element::Watermark(watermark) => link.operator.on_watermark(watermark, &mut produced)?,
+        }
+        for element in produced {
+            self.push(place + 1, element, output)?;
+        }
+        Ok(())
+    }
+}
+
+/// A fault of ours, with the operator's uid.
+pub fn internal(operator: &str, error: impl std::fmt::Display) -> Problem {
+    Problem {
+        kind: ProblemKind::Internal,
+        object: operator.to_string(),
+        message: format!("the engine met an unexpected fault: {error}"),
+        remedy: "please report it with the application's SQL".to_string(),
+    }
+}

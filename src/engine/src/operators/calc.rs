@@ -1,0 +1,198 @@
+//! Filter and projection in one step.
+
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Schema, SchemaRef};
+use tidemill_plan::{Calc, Expression};
+
+use crate::element::Element;
+use crate::expression::{BuildError, Evaluator};
+use crate::operator::{Output, Result, StreamOperator, internal};
+
+/// Runs a [`Calc`].
+pub struct CalcOperator {
+    uid: String,
+    filter: Option<Evaluator>,
+    /// The input's columns that the projection reads, when a filter makes it worth dropping the others first.
+    kept: Vec<usize>,
+    projection: Vec<Column>,
+    schema: SchemaRef,
+}
+
+enum Column {
+    /// The column at this place of the kept ones, as it is.
+    Same(usize),
+    Computed(Evaluator),
+}
+
+impl CalcOperator {
+    pub fn new(uid: &str, calc: &Calc, input: &Schema, schema: SchemaRef) -> std::result::Result<Self, BuildError> {
+        let kept: Vec<usize> = (0..input.fields().len())
+            .filter(|place| calc.projection.iter().any(|column| reads(&column.expression, *place)))
+            .collect();
+        let narrowed = input.project(&kept).map_err(|_| BuildError::UnknownColumn(input.fields().len()))?;
+        let mut projection = Vec::with_capacity(calc.projection.len());
+        for column in &calc.projection {
+            let expression = renumbered(&column.expression, &kept);
+            projection.push(match expression {
+                Expression::Column(place) if place < kept.len() => Column::Same(place),
+                expression => Column::Computed(Evaluator::new(&expression, &narrowed)?),
+            });
+        }
+        let filter = calc.filter.as_ref().map(|filter| Evaluator::new(filter, input)).transpose()?;
+        Ok(Self { uid: uid.to_string(), filter, kept, projection, schema })
+    }
+
+    fn filtered(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        let mask = match &self.filter {
+            Some(filter) => Some(filter.evaluate(&rows, &self.uid)?),
+            None => None,
+        };
+        let narrowed = rows.project(&self.kept).map_err(|error| internal(&self.uid, error))?;
+        let Some(mask) = mask else { return Ok(narrowed) };
+        let mask = mask.as_boolean();
+        if mask.null_count() == 0 && mask.true_count() == mask.len() {
+            return Ok(narrowed);
+        }
+        filter_record_batch(&narrowed, mask).map_err(|error| internal(&self.uid, error))
+    }
+}
+
+impl StreamOperator for CalcOperator {
+    fn on_batch(&mut self, rows: RecordBatch, output: &mut Output) -> Result<()> {
+        let rows = self.filtered(rows)?;
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.projection.len());
+        for column in &self.projection {
+            columns.push(match column {
+                Column::Same(place) => rows.column(*place).clone(),
+                Column::Computed(evaluator) => evaluator.evaluate(&rows, &self.uid)?,
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| internal(&self.uid, error))?;
+        output.push(Element::Batch(rows));
+        Ok(())
+    }
+}
+
+fn reads(expression: &Expression, place: usize) -> bool {
+    let mut found = false;
+    visit(expression, &mut |column| found |= column == place);
+    found
+}
+
+/// The expression over the columns `kept`, in that order.
+fn renumbered(expression: &Expression, kept: &[usize]) -> Expression {
+    let mut expression = expression.clone();
+    visit_mut(&mut expression, &mut |column| {
+        // A column that is not there stays out of range, so that building refuses it.
+        *column = kept.iter().position(|place| place == column).unwrap_or(usize::MAX);
+    });
+    expression
+}
+
+fn visit(expression: &Expression, each: &mut impl FnMut(usize)) {
+    let mut copy = expression.clone();
+    visit_mut(&mut copy, &mut |column| each(*column));
+}
+
+fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
+    match expression {
+        Expression::Column(place) => each(place),
+        Expression::Literal(_) => {}
+        Expression::Binary { left, right, .. } => {
+            visit_mut(left, each);
+            visit_mut(right, each);
+        }
+        Expression::Not(inner)
+        | Expression::Negative(inner)
+        | Expression::IsNull(inner)
+        | Expression::IsTrue(inner)
+        | Expression::IsFalse(inner)
+        | Expression::Cast { expression: inner, .. } => visit_mut(inner, each),
+        Expression::Case { branches, otherwise } => {
+            for (when, then) in branches {
+                visit_mut(when, each);
+                visit_mut(then, each);
+            }
+            if let Some(otherwise) = otherwise {
+                visit_mut(otherwise, each);
+            }
+        }
+        Expression::InList { expression, list, .. } => {
+            visit_mut(expression, each);
+            list.iter_mut().for_each(|value| visit_mut(value, each));
+        }
+        Expression::Like { expression, pattern, .. } => {
+            visit_mut(expression, each);
+            visit_mut(pattern, each);
+        }
+        Expression::Call { arguments, .. } => arguments.iter_mut().for_each(|value| visit_mut(value, each)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field, Int64Type};
+    use tidemill_plan::{BinaryOperator, Literal, NamedExpression};
+
+    use super::*;
+
+    fn binary(left: usize, operator: BinaryOperator, right: i64) -> Expression {
+        Expression::Binary {
+            left: Box::new(Expression::Column(left)),
+            operator,
+            right: Box::new(Expression::Literal(Literal::Int64(right))),
+        }
+    }
+
+    fn run(calc: &Calc) -> Vec<RecordBatch> {
+        let rows = RecordBatch::try_from_iter([
+            ("unused", Arc::new(StringArray::from(vec!["x", "y", "z"])) as ArrayRef),
+            ("a", Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])) as ArrayRef),
+        ])
+        .unwrap();
+        let schema = Arc::new(Schema::new(vec![Field::new("b", DataType::Int64, true)]));
+        let mut operator = CalcOperator::new("calc", calc, &rows.schema(), schema).unwrap();
+        let mut output = Vec::new();
+        operator.on_batch(rows, &mut output).unwrap();
+        output
+            .into_iter()
+            .map(|element| match element {
+                Element::Batch(rows) => rows,
+                Element::Watermark(_) => panic!("a calc makes no watermarks"),
+            })
+            .collect()
+    }
+
+    fn calc(filter: Option<Expression>) -> Calc {
+        let projection =
+            vec![NamedExpression { name: "b".into(), expression: binary(1, BinaryOperator::Plus, 10) }];
+        Calc { filter, projection }
+    }
+
+    #[test]
+    fn rows_whose_filter_is_false_or_null_are_dropped() {
+        let output = run(&calc(Some(binary(1, BinaryOperator::Greater, 1))));
+        assert_eq!(output[0].column(0).as_primitive::<Int64Type>(), &Int64Array::from(vec![13]));
+    }
+
+    #[test]
+    fn without_a_filter_every_row_is_projected() {
+        let output = run(&calc(None));
+        assert_eq!(output[0].column(0).as_primitive::<Int64Type>(), &Int64Array::from(vec![Some(11), None, Some(13)]));
+    }
+
+    #[test]
+    fn nothing_is_put_out_when_no_row_is_left() {
+        assert!(run(&calc(Some(binary(1, BinaryOperator::Greater, 9)))).is_empty());
+    }
+}

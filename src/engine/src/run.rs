@@ -1,0 +1,334 @@
+//! Runs one incarnation of a job on the threads of this process, from the start command to the end.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use object_store::ObjectStore;
+use tidemill_model::control::{EngineCommand, EngineEvent, EngineStart};
+use tidemill_model::key_groups::KeyGroupRange;
+use tidemill_model::snapshot::ApplicationPaths;
+use tidemill_model::status::Problem;
+use tidemill_plan::{Fields, NodeKind, StreamPlan, Watermark};
+use tokio::runtime::Runtime;
+
+use crate::checkpoint::{Claims, Collector, CommitJob, Committers, Parts, Uploads};
+use crate::connector::{Connectors, Sink, Source, Split, TaskContext};
+use crate::operator::{Result, internal};
+use crate::progress::Board;
+use crate::restore::{Places, Restored, read_manifest, restore};
+use crate::stages::{Stages, cut};
+use crate::timely_adapter::{self, Handshake, Place, Requests};
+
+/// How often counters are reported.
+const REPORT: Duration = Duration::from_secs(1);
+/// How often the main thread looks whether something happened.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What the threads of a job share; unchanging but for `shared`.
+pub struct Job {
+    pub plan: StreamPlan,
+    pub stages: Stages,
+    pub sources: Vec<OpenSource>,
+    pub sinks: Vec<Arc<OpenSink>>,
+    pub restored: Restored,
+    pub shared: Shared,
+}
+
+pub struct OpenSource {
+    pub uid: String,
+    pub node: usize,
+    pub table: String,
+    pub source: Arc<dyn Source>,
+    pub splits: Vec<Split>,
+    pub watermark: Option<Watermark>,
+    pub schema: Fields,
+}
+
+pub struct OpenSink {
+    pub uid: String,
+    pub node: usize,
+    pub table: String,
+    pub sink: Arc<dyn Sink>,
+}
+
+/// What engine threads tell the rest of the process.
+pub struct Shared {
+    pub board: Board,
+    pub requests: Requests,
+    pub parts: Parts,
+    pub events: Arc<dyn Fn(EngineEvent) + Send + Sync>,
+    failure: Mutex<Option<Problem>>,
+    built: AtomicUsize,
+}
+
+impl Shared {
+    /// Notes a fault that ends the incarnation. The first one is the cause; later ones are mostly consequences.
+    pub fn fail(&self, problem: Problem) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn failure(&self) -> Option<Problem> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A thread has built its dataflow.
+    pub fn built(&self) {
+        self.built.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Job {
+    /// The place among [`Job::sources`] of a node of the plan.
+    pub fn source_place(&self, node: usize) -> usize {
+        self.sources.iter().position(|source| source.node == node).expect("every source of the plan is open")
+    }
+
+    /// The place among [`Job::sinks`] of a node of the plan.
+    pub fn sink_place(&self, node: usize) -> usize {
+        self.sinks.iter().position(|sink| sink.node == node).expect("every sink of the plan is open")
+    }
+
+    /// Parts that one thread hands over at a checkpoint.
+    fn parts_per_thread(&self) -> usize {
+        let stateful: usize = self.stages.stages.iter().map(|stage| stage.stateful_links()).sum();
+        self.sources.len() + self.sinks.len() + stateful
+    }
+}
+
+/// Runs the job until `commands` is closed, or a fault ends it: then the fault is returned, and engine threads are
+/// left standing still, for the process is to exit. After a stop, the threads end and commits are still carried out.
+///
+/// `listener` is where the other workers' engines connect, as announced by [`EngineEvent::Listening`].
+pub fn run(
+    listener: TcpListener,
+    start: EngineStart,
+    connectors: Connectors,
+    commands: Receiver<EngineCommand>,
+    events: impl Fn(EngineEvent) + Send + Sync + 'static,
+) -> Result<()> {
+    let events: Arc<dyn Fn(EngineEvent) + Send + Sync> = Arc::new(events);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("engine-io")
+        .enable_all()
+        .build()
+        .map_err(|error| internal("engine", error))?;
+    let store = tidemill_storage::open(&start.job.storage)?;
+    let (parts, receiver) = Parts::new();
+    let job = Arc::new(open(&start, &connectors, &store, &runtime, parts, events.clone())?);
+
+    let handshake =
+        Handshake::new(&start.job.application.uid, &start.job.version, start.incarnation, start.worker);
+    let sockets = timely_adapter::connect(&listener, &start.peers, handshake)?;
+    let threads = start.job.threads_per_worker as usize;
+    let paths = ApplicationPaths::new(&start.job.application);
+    let uploads = Uploads::new(store.clone(), paths, start.incarnation, runtime.handle().clone());
+    let problem = uploads.problem.clone();
+    let collector = Collector::new(uploads, job.parts_per_thread() * threads);
+    let claims = collector.claims();
+    background("collector", &job, {
+        let events = events.clone();
+        move || collector.run(receiver, |event| events(event))
+    })?;
+    let (commits, jobs) = channel();
+    let committers = Committers::new(job.sinks.clone(), store.clone(), runtime.handle().clone());
+    background("commits", &job, {
+        let events = events.clone();
+        move || committers.run(&jobs, |event| events(event))
+    })?;
+    commit_pending(&start, &store, &runtime, &commits)?;
+
+    let guards = timely_adapter::start(job.clone(), Place { worker: start.worker as usize, threads, sockets })?;
+    // Joining would block; the threads end by themselves after a stop, and with the process after a fault.
+    std::mem::forget(guards);
+    attend(&job, threads, &commands, &claims, &commits, &problem)
+}
+
+/// Passes commands on and reports, until told to end.
+fn attend(
+    job: &Job,
+    threads: usize,
+    commands: &Receiver<EngineCommand>,
+    claims: &Claims,
+    commits: &Sender<CommitJob>,
+    storage_problem: &Mutex<Option<Problem>>,
+) -> Result<()> {
+    let events = &job.shared.events;
+    let (mut running, mut finished) = (false, false);
+    let mut reported = Instant::now();
+    loop {
+        match commands.recv_timeout(TICK) {
+            Ok(EngineCommand::Checkpoint { id, then }) => job.shared.requests.push(id, then),
+            Ok(EngineCommand::Commit { id }) => {
+                let job = CommitJob { checkpoint: id, committables: claims.claim(id) };
+                // The other end is gone only after a fault, which is reported below.
+                let _ = commits.send(job);
+            }
+            Ok(EngineCommand::Start(_)) => return Err(internal("engine", "it was told to start twice")),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        if let Some(problem) = job.shared.failure() {
+            return Err(problem);
+        }
+        if !running && job.shared.built.load(Ordering::SeqCst) == threads {
+            running = true;
+            events(EngineEvent::Running);
+        }
+        if running && !finished && job.shared.board.finished() {
+            finished = true;
+            events(EngineEvent::Progress(job.shared.board.sum()));
+            events(EngineEvent::Finished);
+        }
+        if running && reported.elapsed() >= REPORT {
+            reported = Instant::now();
+            let mut progress = job.shared.board.sum();
+            progress.problems.extend(storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone());
+            events(EngineEvent::Progress(progress));
+        }
+    }
+}
+
+fn open(
+    start: &EngineStart,
+    connectors: &Connectors,
+    store: &Arc<dyn ObjectStore>,
+    runtime: &Runtime,
+    parts: Parts,
+    events: Arc<dyn Fn(EngineEvent) + Send + Sync>,
+) -> Result<Job> {
+    let plan: StreamPlan =
+        serde_json::from_value(start.job.plan.clone()).map_err(|error| internal("the job's plan", error))?;
+    let stages = cut(&plan, start.job.parallelism()).map_err(|error| internal("plan", error))?;
+    let mut sources = Vec::new();
+    let mut sinks = Vec::new();
+    for (node, planned) in plan.nodes.iter().enumerate() {
+        let context = context(start, &planned.uid);
+        match &planned.kind {
+            NodeKind::Source(source) => {
+                let connector = connector(connectors, &source.table)?;
+                let opened = connector.source(&source.table, planned.schema.clone(), &context)?;
+                sources.push(OpenSource {
+                    uid: planned.uid.clone(),
+                    node,
+                    table: source.table.name.clone(),
+                    splits: opened.splits()?,
+                    source: opened,
+                    watermark: source.watermark.clone(),
+                    schema: planned.schema.clone(),
+                });
+            }
+            NodeKind::Sink(sink) => {
+                let connector = connector(connectors, &sink.table)?;
+                let opened = connector.sink(&sink.table, planned.schema.clone(), &context)?;
+                let (uid, table) = (planned.uid.clone(), sink.table.name.clone());
+                sinks.push(Arc::new(OpenSink { uid, node, table, sink: opened }));
+            }
+            NodeKind::Calc(_) | NodeKind::WindowAggregate(_) => {}
+        }
+    }
+    let restored = match &start.restore {
+        None => Restored::default(),
+        Some(path) => {
+            let places = places(&plan, &stages, start)?;
+            runtime.block_on(restore(store, path, &places, owned(start)))?
+        }
+    };
+    let tables = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
+    let board = Board::new(
+        start.job.threads_per_worker as usize,
+        &tables(sources.iter().map(|source| &source.table).collect()),
+        &tables(sinks.iter().map(|sink| &sink.table).collect()),
+        stages.stages.len(),
+    );
+    let shared = Shared {
+        board,
+        requests: Requests::default(),
+        parts,
+        events,
+        failure: Mutex::new(None),
+        built: AtomicUsize::new(0),
+    };
+    Ok(Job { plan, stages, sources, sinks, restored, shared })
+}
+
+fn context(start: &EngineStart, uid: &str) -> TaskContext {
+    let application = &start.job.application;
+    TaskContext {
+        application: format!("{}/{}", application.namespace, application.name),
+        application_uid: application.uid.clone(),
+        operator: uid.to_string(),
+        parallelism: start.job.parallelism(),
+    }
+}
+
+fn connector<'a>(
+    connectors: &'a Connectors,
+    table: &tidemill_plan::Table,
+) -> Result<&'a Arc<dyn crate::connector::Connector>> {
+    connectors.get(table.connector.as_str()).ok_or_else(|| Problem {
+        kind: tidemill_model::status::ProblemKind::InvalidOption,
+        object: table.name.clone(),
+        message: format!("the connector `{}` is unknown", table.connector),
+        remedy: format!("use one of {}", connectors.keys().copied().collect::<Vec<_>>().join(", ")),
+    })
+}
+
+/// What the plan has places for, found by building its chains once.
+fn places(plan: &StreamPlan, stages: &Stages, start: &EngineStart) -> Result<Places> {
+    let mut layouts = std::collections::BTreeMap::new();
+    for stage in &stages.stages {
+        let mut chain = stage.chain(plan, KeyGroupRange::ALL).map_err(|error| internal("plan", error))?;
+        layouts.extend(chain.stateful().map(|(uid, layout, _)| (uid.to_string(), layout)));
+    }
+    let sources: BTreeSet<String> = plan.sources().map(|(node, _)| node.uid.clone()).collect();
+    Ok(Places { sources, layouts, allow_non_restored_state: start.job.restore.allow_non_restored_state })
+}
+
+/// The key groups that the threads of this process own together.
+fn owned(start: &EngineStart) -> KeyGroupRange {
+    let (threads, parallelism) = (start.job.threads_per_worker as usize, start.job.parallelism());
+    let first = start.worker as usize * threads;
+    KeyGroupRange {
+        first: KeyGroupRange::of_thread(first, parallelism).first,
+        last: KeyGroupRange::of_thread(first + threads - 1, parallelism).last,
+    }
+}
+
+/// Queues the commit that an earlier incarnation may not have finished: this worker's share of its slots.
+fn commit_pending(
+    start: &EngineStart,
+    store: &Arc<dyn ObjectStore>,
+    runtime: &Runtime,
+    commits: &Sender<CommitJob>,
+) -> Result<()> {
+    let Some(pending) = &start.commit else { return Ok(()) };
+    let manifest = runtime.block_on(read_manifest(store, &pending.manifest))?;
+    let is_ours = |slot: u32| slot % start.job.workers == start.worker;
+    let committables = manifest.committables.into_iter().filter(|each| is_ours(each.slot)).collect();
+    commits
+        .send(CommitJob { checkpoint: pending.checkpoint, committables })
+        .map_err(|_| internal("engine", "the commit thread has ended"))
+}
+
+/// Runs `work` on a thread of its own; its failure is the job's.
+fn background(name: &str, job: &Arc<Job>, work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let job = job.clone();
+    std::thread::Builder::new()
+        .name(name.to_string())
+        .spawn(move || {
+            if let Err(problem) = work() {
+                job.shared.fail(problem);
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| internal(name, error))
+}

@@ -1,0 +1,333 @@
+//! The only place that names timely: builds a plan's stages as a timely dataflow on every engine thread, and connects
+//! the threads of all worker processes.
+//!
+//! Timely's timestamp is the epoch. A source holds a capability at its epoch and moves on by the thread's clock
+//! ([`clock`]); operators behind an exchange order what they receive by epoch ([`aligner`]); a probe behind all sinks
+//! tells every thread how far everybody has come, which is the sources' credit.
+//!
+//! Timely's own cluster start-up is never used: a stray connection panics it. [`mesh`] shakes hands first.
+
+mod aligner;
+mod clock;
+mod control;
+mod exchange;
+mod mesh;
+mod message;
+mod sink;
+mod source;
+mod stage;
+
+use std::cell::RefCell;
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::MutexGuard;
+use std::time::Instant;
+
+use tidemill_model::CheckpointId;
+use tidemill_model::control::EngineEvent;
+use tidemill_model::key_groups::KeyGroupRange;
+use tidemill_model::status::Problem;
+use timely::communication::Hooks;
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
+use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
+use timely::communication::WorkerGuards;
+use timely::container::NoopBuilder;
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::{Capability, Probe};
+use timely::dataflow::operators::generic::OutputBuilderSession;
+use timely::dataflow::{Scope, Stream};
+use timely::scheduling::Activator;
+use timely::worker::Worker;
+
+pub use self::control::Requests;
+pub use self::mesh::{Handshake, connect};
+pub use self::source::now_ms;
+
+use self::clock::{Announcement, EpochClock, Turn};
+use self::message::Message;
+use self::sink::SinkTask;
+use self::source::SourceTask;
+use self::stage::StageTask;
+use crate::checkpoint::Part;
+use crate::connector::AssignedSplit;
+use crate::element::Element;
+use crate::expression::Evaluator;
+use crate::operator::{Chain, Result, internal};
+use crate::progress::ThreadProgress;
+use crate::run::{Job, OpenSource};
+use crate::stages::{Stage, StageInput};
+use crate::watermark::SplitWatermarks;
+
+type Builder = NoopBuilder<Message>;
+
+/// Where this process stands among the workers.
+pub struct Place {
+    pub worker: usize,
+    pub threads: usize,
+    /// Connections to the other workers, by worker; none at this worker's place.
+    pub sockets: Vec<Option<TcpStream>>,
+}
+
+/// Starts the engine threads. They run until every source has stopped; a fault leaves them standing still.
+pub fn start(job: Arc<Job>, place: Place) -> std::result::Result<WorkerGuards<()>, Problem> {
+    let hooks = Hooks::default();
+    let local = ProcessBuilder::new_typed_vector(place.threads, hooks.refill.clone(), hooks.spill.clone());
+    let failed = |error: String| internal("engine threads", error);
+    let (builders, guard): (Vec<AllocatorBuilder>, Box<dyn std::any::Any + Send>) = if place.sockets.len() == 1 {
+        (local.into_iter().map(AllocatorBuilder::Process).collect(), Box::new(()))
+    } else {
+        let (builders, guard) =
+            initialize_networking_from_sockets(local, place.sockets, place.worker, place.threads, hooks)
+                .map_err(|error| failed(error.to_string()))?;
+        (builders.into_iter().map(AllocatorBuilder::Tcp).collect(), Box::new(guard))
+    };
+    let first = place.worker * place.threads;
+    let config = timely::WorkerConfig::default();
+    timely::execute::execute_from(builders, guard, config, move |worker| {
+        if let Err(problem) = build(worker, &job, worker.index() - first) {
+            job.shared.fail(problem);
+        }
+        job.shared.built();
+    })
+    .map_err(failed)
+}
+
+fn build(worker: &mut Worker, job: &Arc<Job>, local: usize) -> Result<()> {
+    let thread = Thread(Rc::new(ThreadState {
+        index: worker.index(),
+        peers: worker.peers(),
+        local,
+        clock: RefCell::new(EpochClock::new(Instant::now())),
+        probe: Handle::new(),
+        job: Arc::clone(job),
+    }));
+    // Everything that can fail is made first, so that all threads build the same dataflow or none.
+    let mut tasks = Vec::with_capacity(job.stages.stages.len());
+    for (number, stage) in job.stages.stages.iter().enumerate() {
+        tasks.push(task(job, number, stage, &thread)?);
+    }
+    worker.dataflow::<u64, _, _>(|scope| connect_tasks(scope, job, tasks, &thread));
+    Ok(())
+}
+
+struct Task {
+    first: First,
+    sink: Option<SinkTask>,
+}
+
+enum First {
+    Source(Box<SourceTask>),
+    Stage(StageTask),
+}
+
+fn task(job: &Job, number: usize, stage: &Stage, thread: &Thread) -> Result<Task> {
+    let owned = KeyGroupRange::of_thread(thread.index(), thread.peers());
+    let mut chain = stage.chain(&job.plan, owned).map_err(|error| internal("plan", error))?;
+    for (uid, _layout, operator) in chain.stateful() {
+        for rows in job.restored.state(uid) {
+            operator.restore(rows)?;
+        }
+    }
+    let first = match &stage.input {
+        StageInput::Source(place) => {
+            let place = job.source_place(*place);
+            First::Source(Box::new(source_task(&job.sources[place], place, number, chain, job, thread)?))
+        }
+        StageInput::Same(_) => First::Stage(StageTask { stage: number, chain, exchange: None }),
+        StageInput::Exchanged { keys, .. } => {
+            First::Stage(StageTask { stage: number, chain, exchange: Some(keys.clone()) })
+        }
+    };
+    let sink = match stage.sink {
+        None => None,
+        Some(node) => {
+            let place = job.sink_place(node);
+            let slot = thread.index() as u32;
+            let sink = &job.sinks[place];
+            Some(SinkTask { uid: sink.uid.clone(), place, slot, writer: sink.sink.writer(slot)? })
+        }
+    };
+    Ok(Task { first, sink })
+}
+
+fn source_task(
+    open: &OpenSource,
+    place: usize,
+    stage: usize,
+    chain: Chain,
+    job: &Job,
+    thread: &Thread,
+) -> Result<SourceTask> {
+    let mut assigned = Vec::new();
+    let mut watermarks = Vec::new();
+    for split in &open.splits {
+        if split.number % thread.peers() as u64 == thread.index() as u64 {
+            let restored = job.restored.split(&open.uid, &split.id);
+            watermarks.push(restored.and_then(|state| state.watermark_ms));
+            assigned.push(AssignedSplit {
+                id: split.id.clone(),
+                number: split.number,
+                position: restored.map(|state| state.position.clone()),
+            });
+        }
+    }
+    let splits = assigned.iter().map(|split| split.id.clone()).collect();
+    let watermark = open.watermark.as_ref();
+    let evaluator = watermark
+        .map(|watermark| Evaluator::new(&watermark.expression, &open.schema))
+        .transpose()
+        .map_err(|error| internal(&open.uid, error))?;
+    let idle_timeout_ms = watermark.and_then(|watermark| watermark.idle_timeout_ms);
+    Ok(SourceTask {
+        uid: open.uid.clone(),
+        place,
+        stage,
+        reader: open.source.reader(assigned)?,
+        splits,
+        watermarks: SplitWatermarks::new(watermarks, idle_timeout_ms, now_ms()),
+        watermark: evaluator,
+        chain,
+        epoch: 0,
+        said: None,
+        finished: false,
+    })
+}
+
+fn connect_tasks(scope: Scope<'_, u64>, job: &Job, tasks: Vec<Task>, thread: &Thread) {
+    let probe = &thread.0.probe;
+    control::build(scope, thread.clone()).probe_with(probe);
+    let mut streams: Vec<Stream<'_, u64, Message>> = Vec::with_capacity(tasks.len());
+    for (stage, task) in job.stages.stages.iter().zip(tasks) {
+        let stream = match (task.first, &stage.input) {
+            (First::Source(task), _) => source::build(scope, *task, thread.clone()),
+            (First::Stage(task), StageInput::Same(input) | StageInput::Exchanged { stage: input, .. }) => {
+                stage::build(streams[*input].clone(), task, thread.clone())
+            }
+            (First::Stage(_), StageInput::Source(_)) => unreachable!("a source's stage begins with its source"),
+        };
+        match task.sink {
+            Some(task) => sink::build(stream.clone(), task, thread.clone()).probe_with(probe),
+            None => stream.clone().probe_with(probe),
+        };
+        streams.push(stream);
+    }
+}
+
+/// What the operators of one thread share.
+#[derive(Clone)]
+struct Thread(Rc<ThreadState>);
+
+struct ThreadState {
+    index: usize,
+    peers: usize,
+    local: usize,
+    clock: RefCell<EpochClock>,
+    probe: Handle<u64>,
+    job: Arc<Job>,
+}
+
+impl Thread {
+    /// The thread's number among all threads of all workers.
+    fn index(&self) -> usize {
+        self.0.index
+    }
+
+    fn peers(&self) -> usize {
+        self.0.peers
+    }
+
+    fn turn(&self, now: Instant) -> Turn {
+        self.0.clock.borrow_mut().turn(now, |epoch| !self.0.probe.less_than(&epoch))
+    }
+
+    fn announce(&self, announcement: Announcement) {
+        self.0.clock.borrow_mut().announce(announcement);
+    }
+
+    fn checkpoint_at(&self, epoch: u64) -> Option<Announcement> {
+        self.0.clock.borrow().checkpoint_at(epoch)
+    }
+
+    fn next_checkpoint(&self, epoch: u64) -> Option<u64> {
+        self.0.clock.borrow().next_checkpoint(epoch)
+    }
+
+    fn capture_chain(&self, chain: &mut Chain, checkpoint: CheckpointId) -> Result<()> {
+        for (operator, layout, stateful) in chain.stateful() {
+            let Some(state) = stateful.capture() else {
+                return Err(internal(operator, "an operator with a layout has no state"));
+            };
+            self.part(Part::State {
+                checkpoint,
+                thread: self.index() as u32,
+                operator: operator.to_string(),
+                layout,
+                state: state?,
+            });
+        }
+        Ok(())
+    }
+
+    fn part(&self, part: Part) {
+        self.0.job.shared.parts.send(part);
+    }
+
+    fn is_staging_full(&self) -> bool {
+        self.0.job.shared.parts.is_full()
+    }
+
+    fn event(&self, event: EngineEvent) {
+        (self.0.job.shared.events)(event);
+    }
+
+    fn requests(&self) -> &Requests {
+        &self.0.job.shared.requests
+    }
+
+    fn board(&self) -> MutexGuard<'_, ThreadProgress> {
+        self.0.job.shared.board.thread(self.0.local)
+    }
+
+    fn saw_record(&self) {
+        let mut board = self.board();
+        if board.first_record_at_ms.is_none() {
+            board.first_record_at_ms = Some(now_ms());
+        }
+    }
+
+    fn fail(&self, problem: Problem) {
+        self.0.job.shared.fail(problem);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.0.job.shared.has_failed()
+    }
+
+    fn activator(&self, scope: Scope<'_, u64>, address: Rc<[usize]>) -> Activator {
+        scope.activator_for(address)
+    }
+}
+
+/// Sends elements downstream at the capability's epoch.
+fn send(
+    output: &mut OutputBuilderSession<'_, u64, Builder>,
+    capability: &Capability<u64>,
+    elements: Vec<Element>,
+    thread: &Thread,
+) {
+    if elements.is_empty() {
+        return;
+    }
+    let mut session = output.session_with_builder(capability);
+    for element in elements {
+        let mut message = match element {
+            Element::Batch(rows) if rows.num_rows() == 0 => continue,
+            Element::Batch(rows) => Message::batch(rows),
+            Element::Watermark(watermark) => {
+                Message::Watermark { from: thread.index() as u32, watermark, copies: thread.peers() as u32 }
+            }
+        };
+        session.give_container(&mut message);
+    }
+}

@@ -1,0 +1,236 @@
+//! Reads a table on one engine thread and runs the first chain of operators on what it reads.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
+use arrow::compute::{cast, max};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMillisecondType};
+use tidemill_model::snapshot::SplitState;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilderSession;
+use timely::dataflow::operators::generic::operator::source;
+use timely::dataflow::{Scope, Stream};
+use timely::scheduling::Activator;
+
+use super::clock::Turn;
+use super::message::Message;
+use super::{Builder, Thread, send};
+use crate::checkpoint::Part;
+use crate::connector::{Polled, SourceReader};
+use crate::element::{Element, Watermark};
+use crate::expression::Evaluator;
+use crate::operator::{Chain, Result, internal};
+use crate::watermark::SplitWatermarks;
+
+/// Rows asked of a reader at a time. A batch of narrow rows then fits the second-level cache.
+const ROWS_PER_POLL: usize = 8192;
+/// How soon a reader without rows is asked again.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+/// How soon a source without credit looks again.
+const CREDIT_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// One source on one thread.
+pub struct SourceTask {
+    pub uid: String,
+    /// The source's place among the plan's sources.
+    pub place: usize,
+    /// The stage that it begins, for counters.
+    pub stage: usize,
+    pub reader: Box<dyn SourceReader>,
+    pub splits: Vec<String>,
+    pub watermarks: SplitWatermarks,
+    pub watermark: Option<Evaluator>,
+    pub chain: Chain,
+    pub epoch: u64,
+    pub said: Option<Watermark>,
+    pub finished: bool,
+}
+
+pub fn build<'scope>(
+    scope: Scope<'scope, u64>,
+    mut task: SourceTask,
+    thread: Thread,
+) -> Stream<'scope, u64, Message> {
+    source::<_, Builder, _, _>(scope, &task.uid.clone(), move |capability, info| {
+        let activator = thread.activator(scope, info.address.clone());
+        let mut capability = Some(capability);
+        move |output| {
+            if let Err(problem) = task.run(&mut capability, output, &thread, &activator) {
+                thread.fail(problem);
+            }
+        }
+    })
+}
+
+type Session<'a> = OutputBuilderSession<'a, u64, Builder>;
+
+impl SourceTask {
+    fn run(
+        &mut self,
+        capability: &mut Option<Capability<u64>>,
+        output: &mut Session<'_>,
+        thread: &Thread,
+        activator: &Activator,
+    ) -> Result<()> {
+        let Some(held) = capability else { return Ok(()) };
+        if thread.has_failed() {
+            return Ok(());
+        }
+        match thread.turn(Instant::now()) {
+            Turn::Read { epoch } => {
+                self.enter(epoch, held, output, thread)?;
+                self.read(held, output, thread, activator)?;
+            }
+            Turn::Wait { epoch } => {
+                self.enter(epoch, held, output, thread)?;
+                thread.board().back_pressured_ms += CREDIT_PAUSE.as_millis() as u64;
+                activator.activate_after(CREDIT_PAUSE);
+            }
+            Turn::Stop { epoch } => {
+                self.enter(epoch, held, output, thread)?;
+                self.leave(held, output, thread)?;
+                *capability = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves epochs until `epoch` is the current one.
+    fn enter(
+        &mut self,
+        epoch: u64,
+        capability: &mut Capability<u64>,
+        output: &mut Session<'_>,
+        thread: &Thread,
+    ) -> Result<()> {
+        while self.epoch < epoch {
+            self.leave(capability, output, thread)?;
+            self.epoch += 1;
+            capability.downgrade(&self.epoch);
+        }
+        Ok(())
+    }
+
+    /// Ends the current epoch: what the chain holds back goes out, then the watermark, then, if the epoch is a
+    /// checkpoint, the positions are noted.
+    fn leave(&mut self, capability: &Capability<u64>, output: &mut Session<'_>, thread: &Thread) -> Result<()> {
+        let mut elements = Vec::new();
+        self.chain.on_epoch_end(&mut elements)?;
+        if let Some(watermark) = self.next_watermark() {
+            self.chain.on_element(Element::Watermark(watermark), &mut elements)?;
+        }
+        send(output, capability, elements, thread);
+        if let Some(announcement) = thread.checkpoint_at(self.epoch) {
+            let splits = self.split_states();
+            thread.part(Part::Splits { checkpoint: announcement.checkpoint, splits });
+            thread.capture_chain(&mut self.chain, announcement.checkpoint)?;
+        }
+        self.report(thread);
+        Ok(())
+    }
+
+    /// The watermark to tell downstream, if it has moved.
+    fn next_watermark(&mut self) -> Option<Watermark> {
+        let next = if self.finished {
+            Watermark::END
+        } else if self.watermark.is_some() {
+            self.watermarks.combined(now_ms())?
+        } else {
+            return None;
+        };
+        let moved = match (self.said, next) {
+            (Some(Watermark::At(said)), Watermark::At(next)) => next > said,
+            (said, next) => said != Some(next),
+        };
+        moved.then(|| {
+            self.said = Some(next);
+            next
+        })
+    }
+
+    fn read(
+        &mut self,
+        capability: &Capability<u64>,
+        output: &mut Session<'_>,
+        thread: &Thread,
+        activator: &Activator,
+    ) -> Result<()> {
+        if self.finished {
+            activator.activate_after(PAUSE);
+            return Ok(());
+        }
+        match self.reader.poll(ROWS_PER_POLL)? {
+            Polled::Batch { split, rows } => {
+                thread.saw_record();
+                self.observe(split, &rows)?;
+                let mut elements = Vec::new();
+                self.chain.on_element(Element::Batch(rows), &mut elements)?;
+                send(output, capability, elements, thread);
+                activator.activate();
+            }
+            Polled::Pending => activator.activate_after(PAUSE),
+            Polled::PendingFor { ms } => {
+                let pause = std::time::Duration::from_millis(ms.clamp(1, 100));
+                activator.activate_after(pause);
+            }
+            Polled::Finished => {
+                self.finished = true;
+                activator.activate_after(PAUSE);
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, split: usize, rows: &RecordBatch) -> Result<()> {
+        let Some(evaluator) = &self.watermark else { return Ok(()) };
+        let times = evaluator.evaluate(rows, &self.uid)?;
+        let times = match times.data_type() {
+            DataType::Timestamp(TimeUnit::Millisecond, None) => times,
+            _ => cast(&times, &DataType::Timestamp(TimeUnit::Millisecond, None))
+                .map_err(|error| internal(&self.uid, error))?,
+        };
+        let latest = match times.null_count() {
+            0 => times.as_primitive::<TimestampMillisecondType>().values().iter().copied().max(),
+            _ => {
+                let times = cast(&times, &DataType::Int64).map_err(|error| internal(&self.uid, error))?;
+                max(times.as_primitive::<Int64Type>())
+            }
+        };
+        self.watermarks.observe(split, latest, now_ms());
+        Ok(())
+    }
+
+    fn split_states(&self) -> Vec<SplitState> {
+        let positions = self.reader.positions();
+        let states = self.splits.iter().zip(positions).enumerate();
+        states
+            .map(|(place, (split, position))| SplitState {
+                source: self.uid.clone(),
+                split: split.clone(),
+                position,
+                watermark_ms: self.watermarks.of_split(place),
+            })
+            .collect()
+    }
+
+    fn report(&self, thread: &Thread) {
+        let mut board = thread.board();
+        board.epoch = self.epoch;
+        board.late_rows[self.stage] = self.chain.late_rows();
+        board.state_bytes[self.stage] = self.chain.state_bytes();
+        let source = &mut board.sources[self.place];
+        source.stats = self.reader.stats();
+        // The end is told once the watermark that closes all windows has gone out.
+        source.finished = self.said == Some(Watermark::END);
+        source.watermark_ms = match self.said {
+            Some(Watermark::At(time)) if time != i64::MAX => Some(time),
+            Some(_) | None => source.watermark_ms,
+        };
+    }
+}
+
+pub fn now_ms() -> u64 {
+    // A clock before 1970 is no clock; zero then only makes idle time-outs wait.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
