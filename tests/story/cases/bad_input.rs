@@ -20,7 +20,7 @@ async fn wrong_sql_is_refused_with_its_place() {
     assert!(refused.message().contains("line 2, column 8"), "no place in: {}", refused.message());
     assert!(bad.application().pods().await.is_empty(), "no pods are started for SQL that cannot run");
     bad.patch(json!({"code": {"sql": SQL}})).await;
-    bad.is_over().await;
+    bad.goes_on().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +31,7 @@ async fn an_unknown_stream_is_waited_for() {
     let refused = bad.says("Accepted", "UnknownStream").await;
     assert!(refused.message().contains("source"), "the Stream is not named in: {}", refused.message());
     bad.apply(&generator("source")).await;
-    bad.is_over().await;
+    bad.goes_on().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn a_missing_secret_is_waited_for() {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"client.id": "app"}});
     bad.apply(&named("broker-password", secret)).await;
     kafka::send("missing-secret", good_records());
-    bad.is_over().await;
+    bad.goes_on().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +63,7 @@ async fn a_broker_that_is_away_is_reported_and_waited_for() {
     bad.says_somewhere("SourceUnreachable").await;
     kafka::send("broker-away", good_records());
     bad.apply(&kafka_stream("source", "broker-away")).await;
-    bad.is_over().await;
+    bad.goes_on().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +79,7 @@ async fn storage_that_refuses_is_reported_and_waited_for() {
     bad.apply(&broken).await;
     bad.says_somewhere("StorageUnavailable").await;
     bad.patch(json!({"checkpoint": {"storage": null}})).await;
-    bad.is_over().await;
+    bad.goes_on().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,9 +96,10 @@ async fn undecodable_records_stop_the_job_until_they_may_be_skipped() {
     let mut lenient = kafka_stream("source", "undecodable");
     lenient["spec"]["format"] = json!({"onError": "Skip"});
     bad.apply(&lenient).await;
-    bad.is_over().await;
-    let skipped: u64 = bad.application().job().await.expect("the job answers").sources.iter().map(|source| source.undecodable).sum();
-    assert_eq!(skipped, 1, "the skipped record is counted");
+    bad.application().until_running().await;
+    let job = bad.application().job().await.expect("the job answers");
+    assert_eq!(job.sources.iter().map(|source| source.undecodable).sum::<u64>(), 1, "the skipped record is counted");
+    bad.goes_on().await;
 }
 
 /// A namespace with an application in it that cannot run as it is.
@@ -141,7 +142,7 @@ impl Bad {
     }
 
     /// After the correction: records are processed, and nothing has crashed on the way.
-    async fn is_over(self) {
+    async fn goes_on(self) {
         let application = self.application();
         application.until_running().await;
         application.first_record_after(tidemill_model::Incarnation(0)).await;
