@@ -66,9 +66,9 @@ impl Application<'_> {
         serde_json::from_value(self.cluster.ask(first, JOB_API_PORT, "/v1/job").await?).ok()
     }
 
-    /// The highest incarnation there has been.
+    /// The incarnation that runs now.
     pub async fn incarnation(&self) -> Incarnation {
-        self.job().await.map_or(Incarnation(0), |job| job.incarnation)
+        until("the job answers", PATIENCE, async || self.job().await.map(|job| job.incarnation)).await
     }
 
     /// Waits until a later incarnation has processed a record; returns when it did, in milliseconds since 1970.
