@@ -1,0 +1,5 @@
+//! Record formats: what stands in a message or file, turned to and from Arrow columns. Pure; must never do I/O.
+
+pub mod json;
+mod numbers;
+pub mod time;

@@ -1,0 +1,61 @@
+//! Kafka tables: JSON records of one topic, read with positions of our own and written with the guarantee asked for.
+//!
+//! Options, by Flink's names:
+//!
+//! | option | meaning | default |
+//! |---|---|---|
+//! | `topic` | one topic | required |
+//! | `properties.bootstrap.servers` | brokers | required |
+//! | `properties.*` | passed to librdkafka; what this connector must own is refused | |
+//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*` | required |
+//! | `scan.startup.mode` | `group-offsets`, `earliest-offset`, `latest-offset`, `timestamp` | see below |
+//! | `scan.startup.timestamp-millis` | for `timestamp` | |
+//! | `scan.bounded.mode` | `unbounded`, `latest-offset` (the end as it is at the first start) | `unbounded` |
+//! | `sink.delivery-guarantee` | `at-least-once`, `exactly-once`, `none` | `at-least-once` |
+//! | `sink.transactional-id-prefix` | for `exactly-once` | `tidemill` |
+//! | `key.fields`, `key.format` | written records have these columns as key; `;` between names, `json` | no key |
+//! | `value.fields-include` | `ALL`, `EXCEPT_KEY` (sinks only): whether the value repeats the key's columns | `ALL` |
+//!
+//! **Where reading starts.** Positions live in snapshots, so this is only about a first start. Flink's default is
+//! `group-offsets`, which fails there unless `properties.group.id` is set. Here the default is `group-offsets` with a
+//! group, and `earliest-offset` without one. A partition for which the group has no offset starts at the earliest
+//! record, or where `properties.auto.offset.reset` says. With a group, completed checkpoints are committed to it for
+//! lag displays; nothing is ever read back from there once there is a snapshot.
+//!
+//! **What is not there.** TLS and SASL (this build of librdkafka has neither), zstd, topic lists and patterns, partitions
+//! found while running: a new partition is read from the next start of the job on.
+
+mod client;
+mod config;
+mod delivery;
+mod live;
+mod offsets;
+mod options;
+mod outbox;
+mod queue;
+mod reader;
+mod sink;
+mod source;
+mod trouble;
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use tidemill_engine::connector::{Connector, Result, Sink, Source, TaskContext};
+use tidemill_plan::Table;
+
+use options::KafkaOptions;
+
+pub struct Kafka;
+
+impl Connector for Kafka {
+    fn source(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Source>> {
+        let options = KafkaOptions::read(table)?;
+        Ok(Arc::new(source::KafkaSource::new(table, schema, options, context)?))
+    }
+
+    fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>> {
+        let options = KafkaOptions::read(table)?;
+        Ok(Arc::new(sink::KafkaSink::new(table, schema, options, context)?))
+    }
+}

@@ -1,0 +1,224 @@
+//! A Kafka table's options, read and checked once. The same table may be read and written, so all are always allowed.
+
+use tidemill_engine::connector::Result;
+use tidemill_plan::Table;
+
+use super::config;
+use crate::formats::json::JsonOptions;
+use crate::options::Options;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct KafkaOptions {
+    pub topic: String,
+    /// librdkafka's properties, the group and the reset policy taken out.
+    pub properties: Vec<(String, String)>,
+    pub group: Option<String>,
+    pub reset: Reset,
+    pub startup: Startup,
+    pub bounded: bool,
+    pub json: JsonOptions,
+    pub guarantee: Guarantee,
+    pub transactional_id_prefix: String,
+    pub key_fields: Vec<String>,
+    pub key_in_value: bool,
+}
+
+/// Where a first start begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Startup {
+    Group,
+    Earliest,
+    Latest,
+    /// The first record of this time or later, milliseconds since 1970.
+    Timestamp(i64),
+}
+
+/// What happens if a position is no longer there, or a group has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reset {
+    /// A lost position is a fault; a group without offsets starts at the earliest record.
+    #[default]
+    Unset,
+    Fail,
+    Earliest,
+    Latest,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guarantee {
+    None,
+    #[default]
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+/// Options of Flink's connector that cannot be honoured, with the reason and a way out.
+const UNSUPPORTED: [(&str, &str, &str); 8] = [
+    ("topic-pattern", "a table reads one topic", "name it by `topic`"),
+    (
+        "scan.topic-partition-discovery.interval",
+        "new partitions are read from the next start of the job on",
+        "leave it out; change any option or restart the application after adding partitions",
+    ),
+    ("scan.startup.specific-offsets", "positions come from snapshots", "use `timestamp` or `earliest-offset`"),
+    ("scan.bounded.specific-offsets", "only the latest offset can be the end", "use `scan.bounded.mode` = `latest-offset`"),
+    ("scan.bounded.timestamp-millis", "only the latest offset can be the end", "use `scan.bounded.mode` = `latest-offset`"),
+    ("sink.partitioner", "records are placed by the hash of their key, without one in turn", "set `key.fields` instead"),
+    ("sink.parallelism", "sinks run with the application's parallelism", "leave it out"),
+    ("key.fields-prefix", "key columns have their own names", "leave it out"),
+];
+
+impl KafkaOptions {
+    pub fn read(table: &Table) -> Result<Self> {
+        let options = Options::new(table);
+        for (name, reason, remedy) in UNSUPPORTED {
+            options.refuse(name, reason, remedy)?;
+        }
+        let topic = topic(&options)?;
+        let properties = config::properties(&options)?;
+        format(&options)?;
+        let startup = startup(&options, properties.group.is_some())?;
+        let ends = [("unbounded", false), ("latest-offset", true)];
+        let (key_fields, key_in_value) = key(&options)?;
+        let guarantees = [
+            ("at-least-once", Guarantee::AtLeastOnce),
+            ("exactly-once", Guarantee::ExactlyOnce),
+            ("none", Guarantee::None),
+        ];
+        let read = Self {
+            topic,
+            properties: properties.passed,
+            group: properties.group,
+            reset: properties.reset,
+            startup,
+            bounded: options.choice("scan.bounded.mode", &ends)?.unwrap_or(false),
+            json: JsonOptions::read(&options)?,
+            guarantee: options.choice("sink.delivery-guarantee", &guarantees)?.unwrap_or_default(),
+            transactional_id_prefix: options.optional("sink.transactional-id-prefix").unwrap_or("tidemill").to_string(),
+            key_fields,
+            key_in_value,
+        };
+        options.finish()?;
+        Ok(read)
+    }
+}
+
+fn topic(options: &Options<'_>) -> Result<String> {
+    let topic = options.required("topic")?;
+    if topic.contains(';') {
+        return Err(options.bad_value("topic", topic, "names several topics", "one topic, and use a table for each"));
+    }
+    Ok(topic.to_string())
+}
+
+fn format(options: &Options<'_>) -> Result<()> {
+    let json = [("json", ())];
+    if options.choice("value.format", &json)?.is_none() {
+        options.required("format")?;
+    }
+    options.choice("format", &json)?;
+    Ok(())
+}
+
+fn startup(options: &Options<'_>, has_group: bool) -> Result<Startup> {
+    let at: Option<i64> = options.parsed("scan.startup.timestamp-millis", "milliseconds since 1970")?;
+    let modes = [
+        ("group-offsets", Startup::Group),
+        ("earliest-offset", Startup::Earliest),
+        ("latest-offset", Startup::Latest),
+        ("timestamp", Startup::Timestamp(at.unwrap_or(0))),
+    ];
+    match (options.choice("scan.startup.mode", &modes)?, at) {
+        (None, None) => Ok(if has_group { Startup::Group } else { Startup::Earliest }),
+        (Some(Startup::Group), None) if !has_group => {
+            Err(options.invalid("`group-offsets` needs a group", "set `properties.group.id`, or use `earliest-offset`"))
+        }
+        (Some(Startup::Timestamp(_)), None) => {
+            options.required("scan.startup.timestamp-millis").map(|_| Startup::Earliest)
+        }
+        (Some(Startup::Timestamp(at)), Some(_)) => Ok(Startup::Timestamp(at)),
+        (_, Some(_)) => Err(options.invalid(
+            "`scan.startup.timestamp-millis` is for `scan.startup.mode` = `timestamp` only",
+            "set that mode, or leave the time out",
+        )),
+        (Some(mode), None) => Ok(mode),
+    }
+}
+
+fn key(options: &Options<'_>) -> Result<(Vec<String>, bool)> {
+    let fields = options.optional("key.fields");
+    let format = options.choice("key.format", &[("json", ())])?;
+    let in_value = options.choice("value.fields-include", &[("ALL", true), ("EXCEPT_KEY", false)])?;
+    match (fields, format) {
+        (None, Some(())) => Err(options.invalid("`key.format` without `key.fields`", "add `key.fields`, or leave both out")),
+        (Some(_), None) => Err(options.invalid("`key.fields` needs `key.format`", "add 'key.format' = 'json'")),
+        (None, None) if in_value == Some(false) => {
+            Err(options.invalid("`EXCEPT_KEY` without `key.fields`", "add `key.fields`, or leave both out"))
+        }
+        (fields, _) => {
+            let names = fields.unwrap_or_default().split(';').filter(|name| !name.is_empty());
+            Ok((names.map(str::to_string).collect(), in_value.unwrap_or(true)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_model::status::ProblemKind;
+
+    use super::*;
+
+    fn read(options: &[(&str, &str)]) -> Result<KafkaOptions> {
+        let base = [("topic", "t"), ("properties.bootstrap.servers", "b:9092"), ("format", "json")];
+        let all = base.iter().chain(options).map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        KafkaOptions::read(&Table { name: "views".into(), connector: "kafka".into(), options: all })
+    }
+
+    fn refusal(options: &[(&str, &str)]) -> String {
+        let problem = read(options).unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::InvalidOption);
+        format!("{}; {}", problem.message, problem.remedy)
+    }
+
+    #[test]
+    fn a_table_without_a_group_starts_at_the_earliest_record() {
+        assert_eq!(read(&[]).unwrap().startup, Startup::Earliest);
+        assert_eq!(read(&[("properties.group.id", "g")]).unwrap().startup, Startup::Group);
+        let at = [("scan.startup.mode", "timestamp"), ("scan.startup.timestamp-millis", "5")];
+        assert_eq!(read(&at).unwrap().startup, Startup::Timestamp(5));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(refusal(&[("scan.startup.mode", "group-offsets")]).contains("needs a group"));
+        assert!(refusal(&[("scan.startup.mode", "timestamp")]).contains("`scan.startup.timestamp-millis` is missing"));
+        assert!(refusal(&[("scan.startup.timestamp-millis", "5")]).contains("only"));
+        assert!(refusal(&[("key.fields", "a")]).contains("needs `key.format`"));
+        assert!(refusal(&[("value.fields-include", "EXCEPT_KEY")]).contains("without `key.fields`"));
+        assert!(refusal(&[("topic", "a;b")]).contains("several topics"));
+        assert!(refusal(&[("sink.delivery-guarantee", "exactly_once")]).contains("`exactly-once`"));
+    }
+
+    #[test]
+    fn what_this_build_cannot_do_is_refused_with_the_reason() {
+        assert!(refusal(&[("properties.security.protocol", "SASL_SSL")]).contains("without TLS and SASL"));
+        assert!(refusal(&[("properties.ssl.ca.location", "/x")]).contains("without TLS and SASL"));
+        assert!(refusal(&[("sink.parallelism", "2")]).contains("the application's parallelism"));
+        assert!(refusal(&[("scan.startup.mod", "x")]).contains("did you mean `scan.startup.mode`?"));
+    }
+
+    #[test]
+    fn what_the_connector_owns_is_refused() {
+        for name in ["enable.auto.commit", "transactional.id", "enable.idempotence", "key.deserializer"] {
+            assert!(refusal(&[(&format!("properties.{name}"), "x")]).contains(name), "{name}");
+        }
+        let read = read(&[("properties.isolation.level", "read_uncommitted"), ("properties.fetch.min.bytes", "10")]);
+        assert_eq!(read.unwrap().properties.len(), 3);
+    }
+
+    #[test]
+    fn missing_options_are_named() {
+        let table = Table { name: "views".into(), connector: "kafka".into(), options: Default::default() };
+        assert_eq!(KafkaOptions::read(&table).unwrap_err().message, "the option `topic` is missing");
+    }
+}

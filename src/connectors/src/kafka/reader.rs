@@ -1,0 +1,322 @@
+//! Reads partitions on an engine thread. librdkafka's threads fetch in the background; a poll takes what they have and
+//! decodes it from where it lies. A batch never mixes partitions.
+//!
+//! Offsets have gaps (transaction markers, compaction), so the end of a partition is not found by counting: librdkafka
+//! tells when it has come to the end, and with which offset.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arrow::array::RecordBatch;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use tidemill_engine::connector::{AssignedSplit, Polled, Result, SourceReader, SourceStats};
+use tidemill_model::status::{Problem, ProblemKind};
+
+use super::client::{Context, create, fetch_partitions};
+use super::config::group_client;
+use super::offsets::{Offsets, Range, position, read_position};
+use super::options::KafkaOptions;
+use super::queue::{Message, Messages, PartitionQueue, Topic};
+use super::trouble::Trouble;
+use crate::formats::json::decoder::{BadMessage, Decoder};
+
+/// Messages taken from librdkafka at once, and so the most rows of a batch.
+pub const BATCH_ROWS: usize = 8192;
+/// A batch ends once it has decoded this much, so that its columns stay near a core's cache.
+const BATCH_BYTES: usize = 1 << 20;
+/// How often librdkafka's events (errors, log lines) are looked at.
+const EVENTS_EVERY: Duration = Duration::from_millis(50);
+
+pub struct ReaderTable {
+    pub application: String,
+    pub options: Arc<KafkaOptions>,
+    pub client: Arc<BaseConsumer<Context>>,
+    pub trouble: Trouble,
+}
+
+pub struct KafkaReader {
+    /// Before the clients: they must outlive what was taken from them.
+    partitions: Vec<Partition>,
+    topic: Arc<Topic>,
+    table: ReaderTable,
+    group: Option<BaseConsumer<Context>>,
+    turn: usize,
+    events_at: Instant,
+    records: u64,
+    bytes: u64,
+}
+
+struct Partition {
+    messages: Messages,
+    /// None once the partition has been read to its end.
+    queue: Option<PartitionQueue>,
+    decoder: Decoder,
+    range: Range,
+    /// The time of the newest message read.
+    newest_ms: Option<i64>,
+}
+
+/// What came of looking at a partition.
+enum Read {
+    Rows(RecordBatch),
+    /// Something was read, but no row.
+    Progress,
+    Nothing,
+}
+
+impl KafkaReader {
+    pub fn new(name: &str, table: ReaderTable, splits: &[AssignedSplit], decoders: Vec<Decoder>) -> Result<Self> {
+        let failed = |error: RDKafkaErrorCode| {
+            table.trouble.problem_of(format!("failed to read the topic `{}`: {error}", table.options.topic))
+        };
+        let topic = Arc::new(Topic::new(table.client.clone(), &table.options.topic).map_err(failed)?);
+        let offsets = Offsets {
+            table: name,
+            application: &table.application,
+            options: &table.options,
+            client: &table.client,
+            trouble: &table.trouble,
+        };
+        let ranges = offsets.ranges(splits)?.into_iter().zip(decoders);
+        let partitions = ranges.map(|(range, decoder)| Partition::new(&topic, range, decoder).map_err(failed));
+        let partitions = partitions.collect::<Result<Vec<_>>>()?;
+        let group = match &table.options.group {
+            Some(group) if !splits.is_empty() => {
+                Some(create(&group_client(&table.options, &table.application, group), &table.trouble)?)
+            }
+            _ => None,
+        };
+        Ok(Self { partitions, topic, table, group, turn: 0, events_at: Instant::now(), records: 0, bytes: 0 })
+    }
+
+    /// Lets librdkafka tell its errors, and asks after the broker while there are any.
+    fn serve_events(&mut self) {
+        const MOST: usize = 100;
+        self.events_at = Instant::now() + EVENTS_EVERY;
+        for client in std::iter::once(&*self.table.client).chain(&self.group) {
+            // Errors reach the client's context; what is returned here is the same once more.
+            for _ in 0..MOST {
+                if client.poll(Duration::ZERO).is_none() {
+                    break;
+                }
+            }
+        }
+        let (client, topic) = (self.table.client.clone(), self.table.options.topic.clone());
+        self.table.trouble.probe(move || fetch_partitions(client.client(), &topic, Duration::from_secs(3)).is_ok());
+    }
+
+    fn read(&mut self, split: usize, max_rows: usize) -> Result<Read> {
+        let partition = &mut self.partitions[split];
+        let Some(queue) = &partition.queue else { return Ok(Read::Nothing) };
+        if partition.messages.is_empty() {
+            queue.take(&mut partition.messages, BATCH_ROWS);
+        }
+        let Some(first) = partition.messages.iter().next() else { return Ok(Read::Nothing) };
+        if let Some(error) = first.error() {
+            return self.event(split, error);
+        }
+        let run = partition.run(max_rows);
+        let rows = partition.decode(run.messages).map_err(|bad| self.undecodable(split, &bad))?;
+        self.records += run.messages as u64;
+        self.bytes += run.bytes;
+        self.table.trouble.clear();
+        let partition = &mut self.partitions[split];
+        partition.hand_over(run);
+        Ok(if rows.num_rows() > 0 { Read::Rows(rows) } else { Read::Progress })
+    }
+
+    /// An event that stands in a partition's queue instead of a message.
+    fn event(&mut self, split: usize, error: RDKafkaErrorCode) -> Result<Read> {
+        let partition = &mut self.partitions[split];
+        let Some(message) = partition.messages.iter().next() else { return Ok(Read::Nothing) };
+        let text = String::from_utf8_lossy(message.payload()).into_owned();
+        let offset = message.offset();
+        partition.messages.give_back(1);
+        match error {
+            RDKafkaErrorCode::PartitionEOF => {
+                partition.range.next = partition.range.next.max(offset);
+                partition.range.high = partition.range.high.max(Some(offset));
+                partition.stop_at_end();
+                self.table.trouble.clear();
+            }
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => return Err(self.lost(split, &text)),
+            RDKafkaErrorCode::BadCompression
+            | RDKafkaErrorCode::BadMessage
+            | RDKafkaErrorCode::NotImplemented
+            | RDKafkaErrorCode::InvalidMessage => return Err(self.unreadable(split, &text)),
+            _ => self.table.trouble.raise(format!("partition {}: {text}", self.partitions[split].range.partition)),
+        }
+        Ok(Read::Progress)
+    }
+
+    fn undecodable(&self, split: usize, bad: &BadMessage) -> Problem {
+        let partition = &self.partitions[split];
+        let offset = partition.messages.iter().nth(bad.index).map_or(partition.range.next, Message::offset);
+        Problem {
+            kind: ProblemKind::UndecodableRecord,
+            message: format!(
+                "failed to decode the record at offset {offset} of partition {} of `{}`: {}",
+                partition.range.partition, self.table.options.topic, bad.reason
+            ),
+            remedy: "set 'json.ignore-parse-errors' = 'true' to skip and count such records, or correct the columns".into(),
+            ..self.table.trouble.problem_of(String::new())
+        }
+    }
+
+    fn lost(&self, split: usize, text: &str) -> Problem {
+        let range = self.partitions[split].range;
+        Problem {
+            message: format!(
+                "offset {} of partition {} of `{}` is not there: {text}",
+                range.next, range.partition, self.table.options.topic
+            ),
+            remedy: "the topic's retention may have deleted records not yet read; set 'properties.auto.offset.reset' to \
+                     `earliest` or `latest` to go on without them"
+                .into(),
+            ..self.table.trouble.problem_of(String::new())
+        }
+    }
+
+    fn unreadable(&self, split: usize, text: &str) -> Problem {
+        let range = self.partitions[split].range;
+        Problem {
+            message: format!(
+                "records after offset {} of partition {} of `{}` cannot be read: {text}",
+                range.next, range.partition, self.table.options.topic
+            ),
+            remedy: "use a compression that this client has: none, gzip, snappy or lz4".into(),
+            ..self.table.trouble.problem_of(String::new())
+        }
+    }
+
+    /// Records between a partition's position and its end, as far as known without asking.
+    fn lag(&self, partition: &Partition) -> Option<u64> {
+        let high = self.topic.high_watermark(partition.range.partition).max(partition.range.high);
+        partition.range.end.or(high).map(|end| (end - partition.range.next).max(0) as u64)
+    }
+
+    fn millis_behind(&self) -> Option<u64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_millis() as i64;
+        let behind = self.partitions.iter().map(|partition| match self.lag(partition)? {
+            0 => Some(0),
+            _ => Some((now - partition.newest_ms?).max(0) as u64),
+        });
+        behind.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+}
+
+impl SourceReader for KafkaReader {
+    fn poll(&mut self, max_rows: usize) -> Result<Polled> {
+        if Instant::now() >= self.events_at {
+            self.serve_events();
+        }
+        let mut progress = false;
+        for _ in 0..self.partitions.len() {
+            let split = self.turn;
+            self.turn = (self.turn + 1) % self.partitions.len();
+            match self.read(split, max_rows)? {
+                Read::Rows(rows) => return Ok(Polled::Batch { split, rows }),
+                Read::Progress => progress = true,
+                Read::Nothing => {}
+            }
+        }
+        let ended = self.table.options.bounded && self.partitions.iter().all(|partition| partition.queue.is_none());
+        Ok(match (ended, progress) {
+            (true, _) => Polled::Finished,
+            (false, true) => Polled::Pending,
+            (false, false) => Polled::PendingFor { ms: 1 },
+        })
+    }
+
+    fn positions(&self) -> Vec<Value> {
+        self.partitions.iter().map(|partition| position(partition.range.next, partition.range.end)).collect()
+    }
+
+    fn stats(&self) -> SourceStats {
+        SourceStats {
+            records: self.records,
+            bytes: self.bytes,
+            undecodable: self.partitions.iter().map(|partition| partition.decoder.undecodable()).sum(),
+            lag_records: self.partitions.iter().map(|partition| self.lag(partition)).sum(),
+            millis_behind_latest: self.millis_behind(),
+            problem: self.table.trouble.problem(),
+        }
+    }
+
+    fn checkpointed(&mut self, positions: &[Value]) {
+        let Some(group) = &self.group else { return };
+        let mut offsets = TopicPartitionList::new();
+        for (partition, value) in self.partitions.iter().zip(positions) {
+            if let Ok((next, _)) = read_position("", value) {
+                let added =
+                    offsets.add_partition_offset(&self.table.options.topic, partition.range.partition, Offset::Offset(next));
+                debug_assert!(added.is_ok(), "offsets are not negative");
+            }
+        }
+        if let Err(error) = group.commit(&offsets, CommitMode::Async) {
+            tracing::debug!(table = %self.table.options.topic, %error, "failed to commit offsets to the group");
+        }
+    }
+}
+
+/// Messages in a row that become one batch.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    messages: usize,
+    bytes: u64,
+}
+
+impl Partition {
+    fn new(topic: &Arc<Topic>, range: Range, decoder: Decoder) -> std::result::Result<Self, RDKafkaErrorCode> {
+        let at_end = range.end.is_some_and(|end| range.next >= end);
+        let queue = match at_end {
+            true => None,
+            false => Some(PartitionQueue::start(topic, range.partition, range.next)?),
+        };
+        Ok(Self { messages: Messages::default(), queue, decoder, range, newest_ms: None })
+    }
+
+    /// The messages from the front up to the next event, the partition's end or a batch's size.
+    fn run(&self, max_rows: usize) -> Run {
+        let mut run = Run { messages: 0, bytes: 0 };
+        for message in self.messages.iter().take(max_rows.max(1)) {
+            let beyond = self.range.end.is_some_and(|end| message.offset() >= end);
+            if message.error().is_some() || beyond || run.bytes >= BATCH_BYTES as u64 {
+                break;
+            }
+            run.messages += 1;
+            run.bytes += message.len() as u64;
+        }
+        run
+    }
+
+    fn decode(&mut self, messages: usize) -> std::result::Result<RecordBatch, BadMessage> {
+        self.decoder.decode(self.messages.iter().take(messages).map(Message::payload))
+    }
+
+    /// Notes that a run is out. A message beyond the end, in front of all others, ends the partition.
+    fn hand_over(&mut self, run: Run) {
+        if let Some(last) = run.messages.checked_sub(1).and_then(|last| self.messages.iter().nth(last)) {
+            self.range.next = last.offset() + 1;
+            self.newest_ms = last.timestamp_ms();
+        }
+        let next = self.messages.iter().nth(run.messages).filter(|message| message.error().is_none());
+        if let (Some(message), Some(end)) = (next, self.range.end)
+            && message.offset() >= end
+        {
+            self.range.next = end;
+        }
+        self.messages.give_back(run.messages);
+        self.stop_at_end();
+    }
+
+    fn stop_at_end(&mut self) {
+        if self.range.end.is_some_and(|end| self.range.next >= end) {
+            self.messages = Messages::default();
+            self.queue = None;
+        }
+    }
+}
