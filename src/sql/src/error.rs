@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use sqlparser::tokenizer::{Location, Span};
+
+pub(crate) type Result<T> = std::result::Result<T, SqlError>;
+
 /// Why a text cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}; {remedy}")]
@@ -34,6 +38,27 @@ impl SqlError {
         Self { place: Place::Text { line, column }, message: message.into(), remedy: remedy.into() }
     }
 
+    pub(crate) fn at_location(location: Location, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::at(location.line, location.column, message, remedy)
+    }
+
+    pub(crate) fn new(span: Span, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::at_location(span.start, message, remedy)
+    }
+
+    /// Gives a place to an error whose part of the syntax has none.
+    pub(crate) fn or_at(self, location: Location) -> Self {
+        match self.place {
+            Place::Text { line: 0, .. } => Self { place: Place::from(location), ..self },
+            Place::Text { .. } | Place::Table { .. } => self,
+        }
+    }
+
+    /// Moves an error from a piece of text to the catalog table that has it.
+    pub(crate) fn in_table(self, table: &str, part: impl Into<String>) -> Self {
+        Self { place: Place::Table { table: table.to_string(), part: part.into() }, ..self }
+    }
+
     /// The line in the user's text, unless the error is in a catalog table.
     pub fn line(&self) -> Option<u64> {
         match self.place {
@@ -48,6 +73,12 @@ impl SqlError {
             Place::Text { column, .. } => Some(column),
             Place::Table { .. } => None,
         }
+    }
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        Self::Text { line: location.line, column: location.column }
     }
 }
 

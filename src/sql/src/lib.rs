@@ -1,12 +1,34 @@
 //! SQL text and a catalog in, a checked and typed streaming plan out.
 //!
-//! The way of a text: `tokens` (spans kept, Flink's special forms rewritten) → `statement` (one of Flink's statements)
-//! → `session` (tables, views and settings so far) → `query` (names and types, by DataFusion's planner) → `lower` (the
-//! streaming plan). What cannot be run is refused with its place in the text and what to use instead; nothing is
-//! half-planned. This crate must never run anything, read a file or know a connector.
+//! The way of a text: `tokens` (places kept, Flink's special forms rewritten) → `statement` (what was written) →
+//! `session` (tables, views and settings so far) → `query` and `bind` (names and types settled, or refused) → `relation`
+//! → `optimise` → `lower` (the streaming plan). What cannot be run is refused with its place in the text and what to use
+//! instead: binding knows what it can plan, and everything else is an error, so nothing is half-planned.
+//!
+//! Names and types are settled here and not by DataFusion's planner, because Flink's rules differ from DataFusion's in
+//! types (integer averages, decimals), NULLs and functions, and because every error must point into the text.
+//! DataFusion's scalar functions serve where they agree. This crate must never run anything, read a file or know a
+//! connector.
 
+mod bind;
 mod catalog;
+mod check;
+mod definition;
+mod dialect;
 mod error;
+mod explain;
+mod expressions;
+mod insert;
+mod lower;
+mod optimise;
+mod query;
+mod relation;
+mod session;
+mod settings;
+mod statement;
+mod table;
+mod tokens;
+mod types;
 
 pub use catalog::{ColumnDefinition, ColumnKind, TableDefinition, WatermarkDefinition};
 pub use error::{Place, SqlError, Warning};
@@ -29,12 +51,14 @@ pub struct Compiled {
 
 /// Plans a text of Flink SQL. `catalog` holds the tables that it may use without creating them.
 pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlError> {
-    // Being written: the types above are settled.
-    let _ = (text, catalog);
-    Err(SqlError::at(1, 1, "the planner is not finished", "wait for it"))
+    let script = session::read(text, catalog)?;
+    let plan = lower::lower(&script);
+    debug_assert_eq!(check::violations(&plan), Vec::<String>::new());
+    Ok(Compiled { plan, warnings: script.warnings, tables_read: script.tables_read, tables_written: script.tables_written })
 }
 
 /// The plan as a readable tree for each sink: operators with their uid, columns, keys, windows, changelog and state.
 pub fn explain(compiled: &Compiled) -> String {
-    format!("{:#?}", compiled.plan)
+    let warnings: String = compiled.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    warnings + &explain::plan(&compiled.plan)
 }

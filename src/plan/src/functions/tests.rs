@@ -1,0 +1,167 @@
+//! Functions by example: what Flink answers.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field};
+use datafusion_common::ScalarValue;
+use datafusion_common::arrow::array::{Array, ArrayRef, StringArray};
+use datafusion_common::config::ConfigOptions;
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+
+use super::*;
+
+fn text(value: &str) -> ScalarValue {
+    ScalarValue::from(value)
+}
+
+fn whole(value: i64) -> ScalarValue {
+    ScalarValue::from(value)
+}
+
+fn moment(millis: i64) -> ScalarValue {
+    ScalarValue::TimestampMillisecond(Some(millis), None)
+}
+
+fn call(name: &str, arguments: &[ColumnarValue], rows: usize) -> ArrayRef {
+    let function = by_registered_name(name).unwrap_or_else(|| panic!("no function {name}"));
+    let types: Vec<DataType> = arguments.iter().map(ColumnarValue::data_type).collect();
+    let form = function.forms.iter().find(|form| form.takes(types.len()) && types.iter().enumerate().all(|(i, t)| form.parameter(i).is_some_and(|p| p.accepts(t).as_ref() == Some(t))));
+    let returns = form.unwrap_or_else(|| panic!("{name} takes no {types:?}")).returns.data_type(&types);
+    let arguments = ScalarFunctionArgs {
+        args: arguments.to_vec(),
+        arg_fields: types.iter().map(|t| Arc::new(Field::new("", t.clone(), true))).collect(),
+        number_rows: rows,
+        return_field: Arc::new(Field::new("", returns.clone(), true)),
+        config_options: Arc::new(ConfigOptions::default()),
+    };
+    let result = function.udf.invoke_with_args(arguments).unwrap().into_array(rows).unwrap();
+    assert_eq!(result.data_type(), &returns, "{name} breaks its promise");
+    result
+}
+
+/// Checks a call with constants, and with the same values as columns where the function allows that.
+fn check(name: &str, arguments: &[ScalarValue], expected: ScalarValue) {
+    let constants: Vec<_> = arguments.iter().cloned().map(ColumnarValue::Scalar).collect();
+    let result = call(name, &constants, 1);
+    assert_eq!(ScalarValue::try_from_array(&result, 0).unwrap(), expected, "{name} of {arguments:?}");
+    let first_as_column = arguments.iter().enumerate().map(|(place, value)| {
+        let is_unit = matches!(name, "extract" | "floor_time" | "timestampdiff") && place == 0;
+        if place > 0 && matches!(name, "date_format" | "to_timestamp") || is_unit || place > 0 && name.starts_with("regexp") {
+            ColumnarValue::Scalar(value.clone())
+        } else {
+            ColumnarValue::Array(value.to_array_of_size(3).unwrap())
+        }
+    });
+    let result = call(name, &first_as_column.collect::<Vec<_>>(), 3);
+    assert_eq!((result.len(), ScalarValue::try_from_array(&result, 2).unwrap()), (3, expected), "{name} over columns");
+}
+
+#[test]
+fn strings_count_from_one_and_know_negative_starts() {
+    let null = ScalarValue::Utf8(None);
+    check("substring", &[text("hello"), whole(2)], text("ello"));
+    check("substring", &[text("hello"), whole(0), whole(2)], text("he"));
+    check("substring", &[text("hello"), whole(-3), whole(2)], text("ll"));
+    check("substring", &[text("hello"), whole(-9)], text(""));
+    check("substring", &[text("hello"), whole(9)], text(""));
+    check("substring", &[text("héllo"), whole(2), whole(1)], text("é"));
+    check("substring", &[text("hello"), whole(1), whole(-1)], null.clone());
+    check("left", &[text("héllo"), whole(2)], text("hé"));
+    check("right", &[text("héllo"), whole(4)], text("éllo"));
+    check("left", &[text("hello"), whole(-1)], text(""));
+    check("lpad", &[text("7"), whole(3), text("ab")], text("ab7"));
+    check("rpad", &[text("hello"), whole(2), text("")], text("he"));
+    check("rpad", &[text("h"), whole(2), text("")], null);
+}
+
+#[test]
+fn split_index_counts_from_zero_and_is_null_outside() {
+    let null = ScalarValue::Utf8(None);
+    check("split_index", &[text("a/b//c"), text("/"), whole(0)], text("a"));
+    check("split_index", &[text("a/b//c"), text("/"), whole(2)], text(""));
+    check("split_index", &[text("a/b//c"), text("/"), whole(4)], null.clone());
+    check("split_index", &[text("a/b"), text("/"), whole(-1)], null.clone());
+    check("split_index", &[text(""), text("/"), whole(0)], null);
+    check("split_index", &[text("a b"), text(""), whole(1)], text("b"));
+}
+
+#[test]
+fn concat_is_null_if_any_part_is() {
+    check("concat", &[text("a"), text("b"), text("c")], text("abc"));
+    check("concat", &[text("a"), ScalarValue::Utf8(None)], ScalarValue::Utf8(None));
+    check("concat_ws", &[text("-"), text("a"), ScalarValue::Utf8(None), text("b")], text("a-b"));
+}
+
+#[test]
+fn simple_text_functions_return_plain_strings() {
+    check("upper", &[text("aé")], text("AÉ"));
+    check("char_length", &[text("aé")], ScalarValue::from(2i32));
+    check("position", &[text("hello"), text("l")], ScalarValue::from(3i32));
+    check("btrim", &[text("  a ")], text("a"));
+    check("replace", &[text("abab"), text("b"), text("")], text("aa"));
+    check("reverse", &[text("abc")], text("cba"));
+}
+
+#[test]
+fn numbers_are_written_as_java_writes_them() {
+    for (number, expected) in [
+        (0.0, "0.0"), (1.0, "1.0"), (-1.5, "-1.5"), (0.001, "0.001"), (0.0001, "1.0E-4"), (1e7, "1.0E7"),
+        (1234567.0, "1234567.0"), (123456789.5, "1.234567895E8"), (f64::NAN, "NaN"), (f64::NEG_INFINITY, "-Infinity"),
+    ] {
+        check("number_to_string", &[ScalarValue::from(number)], text(expected));
+    }
+    check("number_to_string", &[ScalarValue::from(0.1f32)], text("0.1"));
+}
+
+#[test]
+fn numbers_keep_their_type() {
+    check("abs", &[ScalarValue::from(-3i32)], ScalarValue::from(3i32));
+    check("abs", &[ScalarValue::from(i64::MIN)], ScalarValue::from(i64::MIN));
+    check("floor", &[ScalarValue::from(-1.5)], ScalarValue::from(-2.0));
+    check("ceil", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-1), 10, 0));
+    check("floor", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-2), 10, 0));
+    check("round", &[ScalarValue::from(1.005), whole(2)], ScalarValue::from(1.01));
+}
+
+#[test]
+fn regular_expressions_follow_java() {
+    check("regexp_replace", &[text("a1b22"), text(r"(\d+)"), text("<$1>")], text("a<1>b<22>"));
+    check("regexp_extract", &[text("x=12"), text(r"x=(\d+)"), whole(1)], text("12"));
+    check("regexp_extract", &[text("y"), text(r"x=(\d+)"), whole(1)], ScalarValue::Utf8(None));
+    check("regexp", &[text("hay needle"), text("need")], ScalarValue::from(true));
+}
+
+#[test]
+fn times_are_written_and_read() {
+    let stamp = 1_709_210_096_789; // 2024-02-29 12:34:56.789
+    check("date_format", &[moment(stamp), text("yyyy-MM-dd HH:mm:ss.SSS")], text("2024-02-29 12:34:56.789"));
+    check("to_timestamp", &[text("2024-02-29 12:34:56.789")], moment(stamp));
+    check("to_timestamp", &[text("29.02.2024"), text("dd.MM.yyyy")], moment(1_709_164_800_000));
+    check("to_timestamp", &[text("30.02.2024"), text("dd.MM.yyyy")], ScalarValue::TimestampMillisecond(None, None));
+    check("extract", &[text("HOUR"), moment(stamp)], whole(12));
+    check("extract", &[text("DOW"), moment(stamp)], whole(5));
+    check("floor_time", &[text("MINUTE"), moment(stamp)], moment(1_709_210_040_000));
+    check("timestampdiff", &[text("DAY"), moment(0), moment(stamp)], ScalarValue::from(19_782i32));
+    check("from_unixtime", &[whole(0)], text("1970-01-01 00:00:00"));
+    let instant = ScalarValue::TimestampMillisecond(Some(5000), Some("UTC".into()));
+    check("to_timestamp_ltz", &[whole(5), whole(0)], instant);
+}
+
+#[test]
+fn names_and_aliases_lead_to_one_function() {
+    let mut names = std::collections::BTreeSet::new();
+    for function in all() {
+        for name in std::iter::once(&function.name).chain(function.aliases) {
+            assert!(names.insert(*name), "{name} is there twice");
+        }
+        assert!(scalar_functions().contains_key(function.name));
+    }
+    assert_eq!(find("SUBSTR").map(|function| function.name), Some("substring"));
+}
+
+#[test]
+fn columns_and_nulls_pass_through() {
+    let column: ArrayRef = Arc::new(StringArray::from(vec![Some("ab"), None]));
+    let result = call("substring", &[ColumnarValue::Array(column), ColumnarValue::Scalar(whole(2))], 2);
+    assert_eq!((result.is_null(0), result.is_null(1)), (false, true));
+}

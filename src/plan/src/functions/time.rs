@@ -1,0 +1,219 @@
+//! Functions on dates and times. The session's time zone is UTC. Milliseconds are the finest there are.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use datafusion_common::arrow::array::{ArrayRef, AsArray, Date32Array};
+use datafusion_common::arrow::datatypes::Date32Type;
+use datafusion_common::{Result, exec_datafusion_err};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+
+use super::Nulls::{Sometimes, Strict};
+use super::Parameter::{Date, Text, Timestamp, Whole};
+use super::arguments::{Moments, Texts, Wholes, collect_moments, collect_text, collect_wholes, constant};
+use super::calendar::TimeField;
+use super::kernel::{own, volatile};
+use super::pattern::{Pattern, read_timestamp};
+use super::{Form, Function, Returns, Simple};
+
+const DAY_MS: i64 = 86_400_000;
+const DEFAULT_PATTERN: &str = "yyyy-MM-dd HH:mm:ss";
+
+pub(super) fn functions() -> Vec<Function> {
+    vec![
+        volatile("current_timestamp", nothing_to(&INSTANT), "CURRENT_TIMESTAMP", now).aliased(&["now", "current_row_timestamp"]),
+        volatile("localtimestamp", nothing_to(&TIMESTAMP), "LOCALTIMESTAMP", now),
+        volatile("current_date", nothing_to(&DATE), "CURRENT_DATE", today),
+        volatile("unix_timestamp", nothing_to(&BIGINT), "UNIX_TIMESTAMP()", unix_now),
+        own(
+            "date_format",
+            &[Form { parameters: &[Timestamp, Text], repeats: false, returns: Returns::Type(Simple::Text) }],
+            "DATE_FORMAT(timestamp, 'pattern')",
+            Strict,
+            date_format,
+        )
+        .checked(|constants| check_pattern(constants, 1).map(|_| ())),
+        own(
+            "from_unixtime",
+            &[
+                Form { parameters: &[Whole], repeats: false, returns: Returns::Type(Simple::Text) },
+                Form { parameters: &[Whole, Text], repeats: false, returns: Returns::Type(Simple::Text) },
+            ],
+            "FROM_UNIXTIME(seconds [, 'pattern'])",
+            Strict,
+            from_unixtime,
+        )
+        .checked(|constants| if constants.len() < 2 { Ok(()) } else { check_pattern(constants, 1).map(|_| ()) }),
+        own(
+            "to_timestamp",
+            &[
+                Form { parameters: &[Text], repeats: false, returns: Returns::Type(Simple::Timestamp) },
+                Form { parameters: &[Text, Text], repeats: false, returns: Returns::Type(Simple::Timestamp) },
+            ],
+            "TO_TIMESTAMP(string [, 'pattern'])",
+            Sometimes,
+            to_timestamp,
+        )
+        .checked(|constants| if constants.len() < 2 { Ok(()) } else { check_readable(constants) }),
+        own(
+            "to_timestamp_ltz",
+            &[Form { parameters: &[Whole, Whole], repeats: false, returns: Returns::Type(Simple::Instant) }],
+            "TO_TIMESTAMP_LTZ(number, 0 for seconds or 3 for milliseconds)",
+            Sometimes,
+            to_timestamp_ltz,
+        )
+        .checked(|constants| match constants.get(1).and_then(Option::as_deref) {
+            Some("0" | "3") => Ok(()),
+            _ => Err("the precision must be the constant 0 or 3".to_string()),
+        }),
+        own(
+            "extract",
+            &[Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::Type(Simple::BigInt) }],
+            "EXTRACT(unit FROM timestamp)",
+            Strict,
+            extract,
+        )
+        .checked(|constants| field_of(constants).map(|_| ())),
+        own(
+            "floor_time",
+            &[
+                Form { parameters: &[Text, Date], repeats: false, returns: Returns::SameAs(1) },
+                Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::SameAs(1) },
+            ],
+            "FLOOR(timestamp TO unit)",
+            Strict,
+            floor_time,
+        )
+        .checked(|constants| match field_of(constants)?.floor(0) {
+            Some(_) => Ok(()),
+            None => Err("a time is floored to YEAR, QUARTER, MONTH, DAY, HOUR, MINUTE or SECOND".to_string()),
+        }),
+        own(
+            "timestampdiff",
+            &[Form { parameters: &[Text, Timestamp, Timestamp], repeats: false, returns: Returns::Type(Simple::Int) }],
+            "TIMESTAMPDIFF(unit, from, to)",
+            Strict,
+            timestampdiff,
+        )
+        .checked(|constants| match field_of(constants)?.difference(0, 0) {
+            Some(_) => Ok(()),
+            None => Err("differences are counted in YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND".to_string()),
+        }),
+    ]
+}
+
+const INSTANT: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Instant) }];
+const TIMESTAMP: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Timestamp) }];
+const DATE: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Date) }];
+const BIGINT: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::BigInt) }];
+
+const fn nothing_to(form: &'static [Form; 1]) -> &'static [Form] {
+    form
+}
+
+fn check_pattern(constants: &[Option<String>], place: usize) -> std::result::Result<Pattern, String> {
+    constants.get(place).cloned().flatten().ok_or("the date pattern must be a string constant")?.parse()
+}
+
+fn check_readable(constants: &[Option<String>]) -> std::result::Result<(), String> {
+    match check_pattern(constants, 1)?.can_read() {
+        true => Ok(()),
+        false => Err("the date pattern has letters that can only be written".to_string()),
+    }
+}
+
+fn field_of(constants: &[Option<String>]) -> std::result::Result<TimeField, String> {
+    constants.first().cloned().flatten().ok_or("the unit must be a name such as HOUR")?.parse()
+}
+
+fn field(arguments: &ScalarFunctionArgs) -> Result<TimeField> {
+    constant(arguments, 0)?.parse().map_err(|e| exec_datafusion_err!("{e}"))
+}
+
+fn pattern(text: &str) -> Result<Pattern> {
+    text.parse().map_err(|e| exec_datafusion_err!("{e}"))
+}
+
+fn now_ms() -> i64 {
+    // A clock before 1970 is a broken clock; time then stands still rather than failing every record.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn now(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let now = now_ms();
+    Ok(collect_moments(arguments, |_| Some(now)))
+}
+
+fn today(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let today = i32::try_from(now_ms().div_euclid(DAY_MS)).unwrap_or(i32::MAX);
+    Ok(Arc::new(Date32Array::from_value(today, arguments.number_rows)))
+}
+
+fn unix_now(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let now = now_ms().div_euclid(1000);
+    Ok(collect_wholes(arguments.number_rows, |_| Some(now)))
+}
+
+fn date_format(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let (moments, pattern) = (Moments::of(arguments, 0)?, pattern(constant(arguments, 1)?)?);
+    Ok(collect_text(arguments.number_rows, |row| moments.get(row).map(|millis| written(&pattern, millis))))
+}
+
+fn from_unixtime(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let seconds = Wholes::of(arguments, 0)?;
+    let pattern = pattern(if arguments.args.len() < 2 { DEFAULT_PATTERN } else { constant(arguments, 1)? })?;
+    Ok(collect_text(arguments.number_rows, |row| {
+        let seconds = seconds.get(row)?;
+        Some(written(&pattern, seconds.saturating_mul(1000)))
+    }))
+}
+
+fn written(pattern: &Pattern, millis: i64) -> Cow<'static, str> {
+    let mut out = String::with_capacity(24);
+    pattern.write(millis, &mut out);
+    Cow::Owned(out)
+}
+
+fn to_timestamp(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let texts = Texts::of(arguments, 0)?;
+    if arguments.args.len() < 2 {
+        return Ok(collect_moments(arguments, |row| read_timestamp(texts.get(row)?)));
+    }
+    let pattern = pattern(constant(arguments, 1)?)?;
+    Ok(collect_moments(arguments, |row| pattern.read(texts.get(row)?)))
+}
+
+fn to_timestamp_ltz(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let (numbers, precisions) = (Wholes::of(arguments, 0)?, Wholes::of(arguments, 1)?);
+    Ok(collect_moments(arguments, |row| match precisions.get(row)? {
+        0 => numbers.get(row)?.checked_mul(1000),
+        _ => numbers.get(row),
+    }))
+}
+
+fn extract(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let (field, moments) = (field(arguments)?, Moments::of(arguments, 1)?);
+    Ok(collect_wholes(arguments.number_rows, |row| moments.get(row).map(|millis| field.extract(millis))))
+}
+
+fn floor_time(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let field = field(arguments)?;
+    let array = match &arguments.args[1] {
+        ColumnarValue::Array(array) => array.clone(),
+        ColumnarValue::Scalar(value) => value.to_array_of_size(arguments.number_rows)?,
+    };
+    if let Some(days) = array.as_primitive_opt::<Date32Type>() {
+        let floored = |day: i32| field.floor(i64::from(day) * DAY_MS).map_or(day, |millis| (millis / DAY_MS) as i32);
+        return Ok(Arc::new(days.unary::<_, Date32Type>(floored)));
+    }
+    let moments = Moments::of(arguments, 1)?;
+    Ok(collect_moments(arguments, |row| field.floor(moments.get(row)?)))
+}
+
+fn timestampdiff(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let (field, starts, ends) = (field(arguments)?, Moments::of(arguments, 1)?, Moments::of(arguments, 2)?);
+    let difference = |row| field.difference(starts.get(row)?, ends.get(row)?);
+    let values = (0..arguments.number_rows).map(|row| difference(row).and_then(|value| i32::try_from(value).ok()));
+    Ok(Arc::new(values.collect::<datafusion_common::arrow::array::Int32Array>()))
+}

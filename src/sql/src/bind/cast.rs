@@ -1,0 +1,109 @@
+//! Casts. Where Arrow's cast would answer otherwise than Flink's, a function does it; where neither is right, it is
+//! refused.
+
+use arrow_schema::DataType;
+use sqlparser::tokenizer::Span;
+use tidemill_plan::{Expression, Literal};
+
+use super::Typed;
+use super::literal::{string_of, temporal};
+use crate::error::{Result, SqlError};
+use crate::types::{self, SqlType, TIMESTAMP, is_approximate, is_number, is_whole};
+
+const TIMESTAMP_PATTERN: &str = "yyyy-MM-dd HH:mm:ss.SSS";
+
+/// What becomes of values that cannot be cast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnError {
+    Fail,
+    Null,
+}
+
+/// `CAST(value AS to)`, or `TRY_CAST`.
+pub(super) fn explicit(value: Typed, to: &SqlType, on_error: OnError, span: Span) -> Result<Typed> {
+    let value = convert(value, &to.arrow, on_error, span)?;
+    match to.length {
+        Some(length) if length < i32::MAX as u64 => Ok(shortened(value, length, to.padded)),
+        _ => Ok(value),
+    }
+}
+
+/// The value for a table's column of this type, if it goes in without a CAST.
+pub(crate) fn assign(value: Typed, to: &DataType, span: Span) -> Option<Result<Typed>> {
+    types::assignable(&value.data_type, to).then(|| convert(value, to, OnError::Fail, span))
+}
+
+/// VARCHAR(n) cuts, CHAR(n) also fills up with spaces.
+fn shortened(value: Typed, length: u64, padded: bool) -> Typed {
+    let nullable = value.nullable;
+    let length = Typed::literal(Literal::Int64(length as i64), DataType::Int64);
+    let (function, arguments) = match padded {
+        true => ("rpad", vec![value, length, Typed::text(" ")]),
+        false => ("substring", vec![value, Typed::literal(Literal::Int64(1), DataType::Int64), length]),
+    };
+    Typed::call(function, arguments, DataType::Utf8, nullable)
+}
+
+fn convert(value: Typed, to: &DataType, on_error: OnError, span: Span) -> Result<Typed> {
+    use DataType::*;
+    let nullable = value.nullable;
+    match (&value.data_type.clone(), to) {
+        (from, to) if from == to => Ok(value),
+        (Null, _) => Ok(value.widened(to)),
+        (Utf8, Date32 | Time32(_) | Timestamp(_, _)) if string_of(&value).is_some() && on_error == OnError::Fail => {
+            temporal(string_of(&value).unwrap_or_default(), to, span)
+        }
+        (from, Decimal128(_, _)) if is_approximate(from) => {
+            Ok(arrow(Typed::call("number_to_string", vec![value], Utf8, nullable), to, on_error))
+        }
+        (from, to) if is_number(from) && is_number(to) => Ok(arrow(value.literal_widened(to), to, on_error)),
+        (Utf8, to) if is_number(to) || *to == Boolean => {
+            Ok(arrow(Typed::call("btrim", vec![value], Utf8, nullable), to, on_error))
+        }
+        (Utf8, Date32 | Time32(_) | Timestamp(_, _) | Binary) | (Binary, Utf8) => Ok(arrow(value, to, on_error)),
+        (from, Utf8) if is_whole(from) || matches!(from, Decimal128(_, _) | Date32) => Ok(arrow(value, to, on_error)),
+        (from, Utf8) if is_approximate(from) => Ok(Typed::call("number_to_string", vec![value], Utf8, nullable)),
+        (Timestamp(_, _), Utf8) => {
+            Ok(Typed::call("date_format", vec![value, Typed::text(TIMESTAMP_PATTERN)], Utf8, nullable))
+        }
+        (from, Boolean) if is_whole(from) => Ok(arrow(value, to, on_error)),
+        (Boolean, to) if is_whole(to) => Ok(arrow(value, to, on_error)),
+        (Timestamp(_, Some(_)), Date32 | Time32(_)) | (Date32, Timestamp(_, Some(_))) => {
+            Ok(arrow(arrow(value, &TIMESTAMP, on_error), to, on_error))
+        }
+        (Timestamp(_, _), Timestamp(_, _) | Date32 | Time32(_)) | (Date32, Timestamp(_, None)) => {
+            Ok(arrow(value, to, on_error))
+        }
+        (from, to) => Err(refused(from, to, span)),
+    }
+}
+
+impl Typed {
+    /// Constants that go into the type are converted now.
+    fn literal_widened(self, to: &DataType) -> Self {
+        match &self.expression {
+            Expression::Literal(_) if types::assignable(&self.data_type, to) => self.widened(to),
+            _ => self,
+        }
+    }
+}
+
+fn arrow(value: Typed, to: &DataType, on_error: OnError) -> Typed {
+    if value.data_type == *to {
+        return value;
+    }
+    let or_null = on_error == OnError::Null;
+    let nullable = value.nullable || or_null;
+    let expression = Expression::Cast { expression: Box::new(value.expression), to: to.clone(), or_null };
+    Typed::new(expression, to.clone(), nullable)
+}
+
+fn refused(from: &DataType, to: &DataType, span: Span) -> SqlError {
+    let remedy = match (from, to) {
+        (DataType::Boolean, DataType::Utf8) => "write CASE WHEN value THEN 'TRUE' ELSE 'FALSE' END",
+        (DataType::Timestamp(_, _), to) if is_number(to) => "use EXTRACT or TIMESTAMPDIFF",
+        (from, DataType::Timestamp(_, _)) if is_number(from) => "use TO_TIMESTAMP_LTZ(number, 3)",
+        _ => "choose another type",
+    };
+    SqlError::new(span, format!("{} cannot be cast to {}", types::name(from), types::name(to)), remedy)
+}

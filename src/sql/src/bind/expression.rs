@@ -1,0 +1,206 @@
+//! From a written expression to a typed one.
+
+use sqlparser::ast::{CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Spanned, TrimWhereField, Value, ValueWithSpan};
+use sqlparser::tokenizer::Span;
+use tidemill_plan::BinaryOperator;
+
+use super::cast::{self, OnError};
+use super::{Scope, Typed, conditional, function, literal, operator};
+use crate::error::{Result, SqlError};
+use crate::relation::Role;
+use crate::types;
+
+/// What stands in the place of whole expressions: above an aggregation, its keys and calls.
+pub(crate) trait Grouping {
+    /// The column of the aggregation's result that this expression is; none if its parts have to be looked at.
+    fn resolve(&self, expression: &Expr) -> Result<Option<(Typed, Role)>>;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Binder<'a> {
+    pub scope: &'a Scope,
+    pub grouping: Option<&'a dyn Grouping>,
+}
+
+impl<'a> Binder<'a> {
+    pub(crate) fn over(scope: &'a Scope) -> Self {
+        Self { scope, grouping: None }
+    }
+
+    /// Binds an expression whose value is computed with.
+    pub(crate) fn bind(&self, expression: &Expr) -> Result<Typed> {
+        match self.bind_column(expression)? {
+            (typed, Role::Plain | Role::Rowtime) => Ok(typed),
+            (_, Role::Window(_)) => Err(SqlError::new(
+                expression.span(),
+                format!("`{expression}` cannot be computed with before the rows are aggregated in windows"),
+                "GROUP BY window_start, window_end first, and compute with the result",
+            )),
+        }
+    }
+
+    /// Binds an expression that may be a column with a meaning for time.
+    pub(crate) fn bind_column(&self, expression: &Expr) -> Result<(Typed, Role)> {
+        self.bind_any(expression).map_err(|error| error.or_at(expression.span().start))
+    }
+
+    /// Binds a condition.
+    pub(crate) fn condition(&self, expression: &Expr, clause: &str) -> Result<Typed> {
+        operator::boolean(self.bind(expression)?, clause, expression.span())
+    }
+
+    fn bind_any(&self, expression: &Expr) -> Result<(Typed, Role)> {
+        if let Some(grouping) = self.grouping
+            && let Some(found) = grouping.resolve(expression)?
+        {
+            return Ok(found);
+        }
+        match expression {
+            Expr::Nested(inner) => self.bind_column(inner),
+            Expr::Identifier(name) => self.column(std::slice::from_ref(name)),
+            Expr::CompoundIdentifier(path) => self.column(path),
+            other => Ok((self.bind_composite(other)?, Role::Plain)),
+        }
+    }
+
+    fn column(&self, path: &[sqlparser::ast::Ident]) -> Result<(Typed, Role)> {
+        let found = self.scope.resolve(path)?;
+        if self.grouping.is_some() {
+            let name = &path[path.len() - 1];
+            let message = format!("the column `{}` is neither grouped by nor aggregated", name.value);
+            return Err(SqlError::new(path[0].span, message, "add it to GROUP BY or put it into an aggregate"));
+        }
+        Ok(found)
+    }
+
+    fn bind_composite(&self, expression: &Expr) -> Result<Typed> {
+        let span = expression.span();
+        match expression {
+            Expr::Value(value) => literal::value(value),
+            Expr::TypedString(typed) => literal::typed_string(typed),
+            Expr::Interval(interval) => literal::interval(interval),
+            Expr::BinaryOp { left, op, right } => operator::bind(self.bind(left)?, op, self.bind(right)?, span),
+            Expr::UnaryOp { op, expr } => operator::unary(op, self.bind(expr)?, span),
+            Expr::IsNull(inner) | Expr::IsUnknown(inner) => Ok(conditional::null_test(self.bind(inner)?, true)),
+            Expr::IsNotNull(inner) | Expr::IsNotUnknown(inner) => Ok(conditional::null_test(self.bind(inner)?, false)),
+            Expr::IsTrue(inner) => conditional::truth_test(self.bind(inner)?, true, false, span),
+            Expr::IsNotTrue(inner) => conditional::truth_test(self.bind(inner)?, true, true, span),
+            Expr::IsFalse(inner) => conditional::truth_test(self.bind(inner)?, false, false, span),
+            Expr::IsNotFalse(inner) => conditional::truth_test(self.bind(inner)?, false, true, span),
+            Expr::IsDistinctFrom(left, right) => conditional::distinct(self.bind(left)?, self.bind(right)?, true, span),
+            Expr::IsNotDistinctFrom(left, right) => conditional::distinct(self.bind(left)?, self.bind(right)?, false, span),
+            Expr::Between { expr, negated, low, high } => {
+                conditional::between(self.bind(expr)?, self.bind(low)?, self.bind(high)?, *negated, span)
+            }
+            Expr::InList { expr, list, negated } => {
+                conditional::in_list(self.bind(expr)?, self.bind_all(list)?, *negated, span)
+            }
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
+                let escape = escape_char.as_ref().map(escape_character).transpose()?;
+                conditional::like(self.bind(expr)?, self.bind(pattern)?, escape, *negated, span)
+            }
+            Expr::Cast { kind, expr, data_type, array: false, format: None } => self.cast(kind, expr, data_type, span),
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref(), span)
+            }
+            Expr::Function(called) => function::bind(self, called),
+            Expr::Extract { field, expr, .. } => function::call("extract", vec![unit(field), self.bind(expr)?], span),
+            Expr::Floor { expr, field } => self.rounded("floor", expr, field, span),
+            Expr::Ceil { expr, field } => self.rounded("ceil", expr, field, span),
+            Expr::Position { expr, r#in } => function::call("position", vec![self.bind(r#in)?, self.bind(expr)?], span),
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()];
+                let values = parts.into_iter().flatten().map(|part| self.bind(part)).collect::<Result<Vec<_>>>()?;
+                function::call("substring", values, span)
+            }
+            Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
+                let name = match trim_where {
+                    None | Some(TrimWhereField::Both) => "btrim",
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                };
+                let values = std::iter::once(expr).chain(trim_what).map(|part| self.bind(part)).collect::<Result<Vec<_>>>()?;
+                function::call(name, values, span)
+            }
+            other => Err(refused(other)),
+        }
+    }
+
+    fn bind_all(&self, expressions: &[Expr]) -> Result<Vec<Typed>> {
+        expressions.iter().map(|expression| self.bind(expression)).collect()
+    }
+
+    fn cast(&self, kind: &CastKind, value: &Expr, to: &sqlparser::ast::DataType, span: Span) -> Result<Typed> {
+        let on_error = match kind {
+            CastKind::Cast => OnError::Fail,
+            CastKind::TryCast => OnError::Null,
+            CastKind::SafeCast | CastKind::DoubleColon => {
+                return Err(SqlError::new(span, "this form of cast is not Flink's", "use CAST or TRY_CAST"));
+            }
+        };
+        let to = types::understand(to).map_err(|problem| SqlError::new(span, problem, "cast to another type"))?;
+        if let Some(precision) = to.lost_precision {
+            let message = format!("a cast to a timestamp of precision {precision} would lose digits: milliseconds are the finest");
+            return Err(SqlError::new(span, message, "cast to TIMESTAMP(3) or TIMESTAMP_LTZ(3)"));
+        }
+        cast::explicit(self.bind(value)?, &to, on_error, span)
+    }
+
+    fn case(&self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>, span: Span) -> Result<Typed> {
+        let operand = operand.map(|operand| self.bind(operand)).transpose()?;
+        let mut branches = Vec::with_capacity(conditions.len());
+        for CaseWhen { condition, result } in conditions {
+            let tested = self.bind(condition)?;
+            let tested = match &operand {
+                Some(operand) => operator::compare(operand.clone(), BinaryOperator::Equal, tested, condition.span())?,
+                None => tested,
+            };
+            branches.push((tested, self.bind(result)?));
+        }
+        conditional::case(branches, otherwise.map(|value| self.bind(value)).transpose()?, span)
+    }
+
+    fn rounded(&self, name: &str, value: &Expr, to: &CeilFloorKind, span: Span) -> Result<Typed> {
+        let value = self.bind(value)?;
+        match to {
+            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => function::call(name, vec![value], span),
+            CeilFloorKind::DateTimeField(field) if name == "floor" => function::call("floor_time", vec![unit(field), value], span),
+            CeilFloorKind::DateTimeField(_) => {
+                Err(SqlError::new(span, "CEIL of a time is not supported", "use FLOOR(time TO unit) + INTERVAL"))
+            }
+            CeilFloorKind::Scale(_) => Err(SqlError::new(span, format!("{name} with a scale is not supported"), "use ROUND")),
+        }
+    }
+}
+
+fn unit(field: &DateTimeField) -> Typed {
+    Typed::text(field.to_string())
+}
+
+fn escape_character(value: &ValueWithSpan) -> Result<char> {
+    let Value::SingleQuotedString(text) = &value.value else {
+        return Err(SqlError::new(value.span, "ESCAPE needs a character", "write such as ESCAPE '!'"));
+    };
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) => Ok(character),
+        _ => Err(SqlError::new(value.span, "ESCAPE needs one character", "write such as ESCAPE '!'")),
+    }
+}
+
+fn refused(expression: &Expr) -> SqlError {
+    let (what, remedy) = match expression {
+        Expr::InSubquery { .. } => ("IN with a subquery", "list the values"),
+        Expr::Exists { .. } => ("EXISTS", "filter the table's own columns"),
+        Expr::Subquery(_) => ("a subquery as a value", "write the value, or select from the subquery in FROM"),
+        Expr::ILike { .. } => ("ILIKE", "use LOWER(value) LIKE pattern"),
+        Expr::SimilarTo { .. } | Expr::RLike { .. } => ("SIMILAR TO", "use REGEXP(value, 'pattern')"),
+        Expr::Tuple(_) => ("a row of values", "compare the values one by one"),
+        Expr::Wildcard(_) => ("*", "name the columns"),
+        Expr::CompoundFieldAccess { .. } => ("access to parts of a value", "declare the parts as columns"),
+        Expr::AtTimeZone { .. } => ("AT TIME ZONE", "times are in UTC"),
+        Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => ("GROUPING SETS", "write one query for each grouping"),
+        _ => return SqlError::new(expression.span(), format!("`{expression}` is not supported"), "write it another way"),
+    };
+    SqlError::new(expression.span(), format!("{what} is not supported"), remedy)
+}

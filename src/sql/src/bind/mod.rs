@@ -1,0 +1,18 @@
+//! Binding: from written expressions to typed ones over the columns in scope. Whatever has no rule here is refused.
+
+mod cast;
+mod conditional;
+mod expression;
+mod function;
+mod literal;
+mod operator;
+mod scope;
+mod typed;
+
+pub(crate) use cast::assign;
+pub(crate) use operator::symbol;
+pub(crate) use expression::{Binder, Grouping};
+pub(crate) use function::{aggregate_function, is_aggregate};
+pub(crate) use literal::interval_ms;
+pub(crate) use scope::{Scope, near};
+pub(crate) use typed::Typed;

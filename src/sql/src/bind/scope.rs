@@ -1,0 +1,124 @@
+//! The columns that an expression can name.
+
+use sqlparser::ast::Ident;
+use sqlparser::tokenizer::Span;
+use tidemill_plan::Expression;
+
+use super::Typed;
+use crate::error::{Result, SqlError};
+use crate::relation::{Field, Relation, Role};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// The name that may stand before the column's, and the column.
+    columns: Vec<(Option<String>, Field)>,
+}
+
+impl Scope {
+    pub(crate) fn of(relation: &Relation, qualifier: Option<&str>) -> Self {
+        Self::of_fields(&relation.fields, qualifier)
+    }
+
+    pub(crate) fn of_fields(fields: &[Field], qualifier: Option<&str>) -> Self {
+        Self { columns: fields.iter().map(|field| (qualifier.map(str::to_string), field.clone())).collect() }
+    }
+
+    /// The columns that `*` stands for, or `qualifier.*`.
+    pub(crate) fn expand(&self, qualifier: Option<&str>) -> Vec<(Typed, Role, String)> {
+        let matches = |(_, (owner, _)): &(usize, &(Option<String>, Field))| qualifier.is_none() || owner.as_deref() == qualifier;
+        let columns = self.columns.iter().enumerate().filter(matches);
+        columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone())).collect()
+    }
+
+    pub(crate) fn resolve(&self, path: &[Ident]) -> Result<(Typed, Role)> {
+        let Some((name, owners)) = path.split_last() else {
+            return Err(SqlError::new(Span::empty(), "a column has no name", "name the column"));
+        };
+        let span = path[0].span;
+        let owner = match owners {
+            [] => None,
+            [owner] => Some(owner.value.as_str()),
+            _ => return Err(SqlError::new(span, "nested fields are not supported", "write `table.column`")),
+        };
+        let mut found = self.columns.iter().enumerate().filter(|(_, (qualifier, field))| {
+            field.name == name.value && (owner.is_none() || qualifier.as_deref() == owner)
+        });
+        match (found.next(), found.next()) {
+            (Some((place, (_, field))), None) => Ok((column(place, field), field.role)),
+            (None, _) => Err(self.not_found(span, owner, &name.value)),
+            (Some(_), Some(_)) => {
+                let message = format!("the column `{}` is there more than once", name.value);
+                Err(SqlError::new(span, message, "give the columns different names with AS in the subquery"))
+            }
+        }
+    }
+
+    fn not_found(&self, span: Span, owner: Option<&str>, name: &str) -> SqlError {
+        if let Some(owner) = owner
+            && !self.columns.iter().any(|(qualifier, _)| qualifier.as_deref() == Some(owner))
+        {
+            let message = format!("there is no table `{owner}` in FROM");
+            return SqlError::new(span, message, "use the table's alias if it has one");
+        }
+        let names: Vec<&str> = self.columns.iter().map(|(_, field)| field.name.as_str()).collect();
+        SqlError::new(span, format!("there is no column `{name}`"), advise(name, &names))
+    }
+}
+
+fn column(place: usize, field: &Field) -> Typed {
+    Typed::new(Expression::Column(place), field.data_type.clone(), field.nullable)
+}
+
+fn advise(name: &str, names: &[&str]) -> String {
+    match near(name, names.iter().copied()).as_slice() {
+        [] if names.is_empty() => "there are no columns here".to_string(),
+        [] => format!("there are {}", quoted(names)),
+        near => format!("did you mean {}", quoted(near)),
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Names that one may have meant: the same but for case, or a typing error away. Best first, at most three.
+pub(crate) fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let lower = name.to_lowercase();
+    let allowed = 1 + name.chars().count() / 4;
+    let mut candidates: Vec<(usize, &str)> = names
+        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .collect();
+    candidates.sort();
+    candidates.dedup();
+    candidates.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+}
+
+/// How many characters must be put in, taken out or changed.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, l) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, r) in right.iter().enumerate() {
+            let changed = diagonal + usize::from(l != *r);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::near;
+
+    #[test]
+    fn near_names_differ_by_case_or_a_typing_error() {
+        let names = ["viewed_at", "page", "user_id"];
+        assert_eq!(near("Page", names.into_iter()), ["page"]);
+        assert_eq!(near("veiwed_at", names.into_iter()), ["viewed_at"]);
+        assert!(near("price", names.into_iter()).is_empty());
+    }
+}

@@ -1,0 +1,193 @@
+//! What must hold for every plan, computed anew from the plan alone. Used by tests and `debug_assert!`.
+
+use std::collections::BTreeSet;
+
+use arrow_schema::{DataType, Schema, TimeUnit};
+use tidemill_plan::functions;
+use tidemill_plan::{
+    AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, StreamPlan, WindowAggregate, WindowOutput,
+};
+
+use crate::types::{INTERVAL, TIMESTAMP, timestamp_ltz};
+
+/// Everything that is wrong with a plan; empty for a sound one.
+pub(crate) fn violations(plan: &StreamPlan) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut uids = BTreeSet::new();
+    for (place, node) in plan.nodes.iter().enumerate() {
+        let well_formed = node.uid.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !uids.insert(&node.uid) || !well_formed || node.uid.is_empty() {
+            found.push(format!("the uid `{}` is not unique or not well formed", node.uid));
+        }
+        if node.inputs.iter().any(|input| *input >= place) {
+            found.push(format!("{} stands before its input", node.uid));
+            continue;
+        }
+        let inputs: Vec<&Schema> = node.inputs.iter().map(|input| &*plan.nodes[*input].schema).collect();
+        found.extend(of_node(node, &inputs).err().map(|problem| format!("{}: {problem}", node.uid)));
+    }
+    found
+}
+
+fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
+    let types: Vec<DataType> = node.schema.fields().iter().map(|field| field.data_type().clone()).collect();
+    match (&node.kind, inputs) {
+        (NodeKind::Source(source), []) => match &source.watermark {
+            Some(watermark) => expect(&[TIMESTAMP, timestamp_ltz()], &type_of(&watermark.expression, &node.schema)?),
+            None => Ok(()),
+        },
+        (NodeKind::Calc(calc), [input]) => {
+            if let Some(filter) = &calc.filter {
+                expect(&[DataType::Boolean], &type_of(filter, input)?)?;
+            }
+            let computed: Vec<DataType> =
+                calc.projection.iter().map(|named| type_of(&named.expression, input)).collect::<Result<_, _>>()?;
+            same(&types, &computed)
+        }
+        (NodeKind::WindowAggregate(aggregate), [input]) => same(&types, &aggregated(aggregate, input)?),
+        (NodeKind::Sink(_), [input]) => {
+            same(&types, &input.fields().iter().map(|field| field.data_type().clone()).collect::<Vec<_>>())
+        }
+        _ => Err(format!("has {} inputs", inputs.len())),
+    }
+}
+
+fn aggregated(aggregate: &WindowAggregate, input: &Schema) -> Result<Vec<DataType>, String> {
+    let time = column(input, aggregate.time_column)?;
+    expect(&[TIMESTAMP, timestamp_ltz()], &time)?;
+    let mut types: Vec<DataType> = aggregate.keys.iter().map(|key| column(input, *key)).collect::<Result<_, _>>()?;
+    for call in &aggregate.aggregates {
+        if let Some(filter) = call.filter {
+            expect(&[DataType::Boolean], &column(input, filter)?)?;
+        }
+        let argument = call.argument.map(|argument| column(input, argument)).transpose()?;
+        types.push(match (call.function, argument) {
+            (AggregateFunction::Count, _) => DataType::Int64,
+            (AggregateFunction::Avg, Some(DataType::Decimal128(38, scale))) => DataType::Decimal128(38, scale.max(6)),
+            (AggregateFunction::Min | AggregateFunction::Max, Some(argument)) => argument,
+            (
+                AggregateFunction::Sum | AggregateFunction::Avg,
+                Some(argument @ (DataType::Int64 | DataType::Float64 | DataType::Decimal128(38, _))),
+            ) => argument,
+            (function, argument) => return Err(format!("{function:?} of {argument:?}")),
+        });
+    }
+    types.extend(aggregate.output.iter().map(|output| match output {
+        WindowOutput::Start | WindowOutput::End => TIMESTAMP,
+        WindowOutput::Time => time.clone(),
+    }));
+    Ok(types)
+}
+
+fn column(input: &Schema, place: usize) -> Result<DataType, String> {
+    let field = input.fields().get(place).ok_or(format!("there is no column {place}"))?;
+    Ok(field.data_type().clone())
+}
+
+fn expect(allowed: &[DataType], found: &DataType) -> Result<(), String> {
+    if allowed.contains(found) { Ok(()) } else { Err(format!("{found} is none of {allowed:?}")) }
+}
+
+fn same(declared: &[DataType], computed: &[DataType]) -> Result<(), String> {
+    if declared == computed { Ok(()) } else { Err(format!("declares {declared:?} but computes {computed:?}")) }
+}
+
+/// The type that Arrow's kernels give.
+fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> {
+    let of = |inner: &Expression| type_of(inner, input);
+    let boolean = |inner: &Expression| of(inner).and_then(|found| expect(&[DataType::Boolean], &found));
+    match expression {
+        Expression::Column(place) => column(input, *place),
+        Expression::Literal(literal) => Ok(literal_type(literal)),
+        Expression::Binary { left, operator, right } => binary_type(&of(left)?, *operator, &of(right)?),
+        Expression::Not(inner) | Expression::IsTrue(inner) | Expression::IsFalse(inner) => {
+            boolean(inner).map(|()| DataType::Boolean)
+        }
+        Expression::Negative(inner) => of(inner),
+        Expression::IsNull(inner) => of(inner).map(|_| DataType::Boolean),
+        Expression::Cast { expression, to, .. } => of(expression).map(|_| to.clone()),
+        Expression::Case { branches, otherwise } => {
+            let mut values = Vec::new();
+            for (condition, value) in branches {
+                boolean(condition)?;
+                values.push(of(value)?);
+            }
+            values.extend(otherwise.iter().map(|value| of(value)).collect::<Result<Vec<_>, _>>()?);
+            let first = values.first().cloned().ok_or("CASE has no branches")?;
+            values.iter().try_for_each(|value| expect(std::slice::from_ref(&first), value))?;
+            Ok(first)
+        }
+        Expression::InList { expression, list, .. } => {
+            let value = of(expression)?;
+            list.iter().try_for_each(|item| expect(std::slice::from_ref(&value), &of(item)?))?;
+            Ok(DataType::Boolean)
+        }
+        Expression::Like { expression, pattern, .. } => {
+            expect(&[DataType::Utf8], &of(expression)?)?;
+            expect(&[DataType::Utf8], &of(pattern)?).map(|()| DataType::Boolean)
+        }
+        Expression::Call { function, arguments, returns } => call_type(function, arguments, returns, input),
+    }
+}
+
+fn call_type(name: &str, arguments: &[Expression], returns: &DataType, input: &Schema) -> Result<DataType, String> {
+    let function = functions::by_registered_name(name).ok_or(format!("there is no function {name}"))?;
+    let types: Vec<DataType> = arguments.iter().map(|argument| type_of(argument, input)).collect::<Result<_, _>>()?;
+    let takes = |form: &&functions::Form| {
+        let exactly = |(place, found): (usize, &DataType)| form.parameter(place).and_then(|p| p.accepts(found)).as_ref() == Some(found);
+        form.takes(types.len()) && types.iter().enumerate().all(exactly)
+    };
+    let form = function.forms.iter().find(takes).ok_or(format!("{name} does not take {types:?}"))?;
+    same(std::slice::from_ref(returns), &[form.returns.data_type(&types)]).map(|()| returns.clone())
+}
+
+fn binary_type(left: &DataType, operator: BinaryOperator, right: &DataType) -> Result<DataType, String> {
+    use BinaryOperator::*;
+    let equal_types = || expect(std::slice::from_ref(left), right);
+    match operator {
+        Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual => equal_types().map(|()| DataType::Boolean),
+        And | Or => {
+            expect(&[DataType::Boolean], left)?;
+            equal_types().map(|()| DataType::Boolean)
+        }
+        Concat => {
+            expect(&[DataType::Utf8], left)?;
+            equal_types().map(|()| DataType::Utf8)
+        }
+        Plus | Minus | Multiply | Divide | Modulo => match (left, right) {
+            (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => {
+                let (p1, s1, p2, s2) = (i32::from(*p1), i32::from(*s1), i32::from(*p2), i32::from(*s2));
+                let (precision, scale) = match operator {
+                    Multiply => (p1 + p2 + 1, s1 + s2),
+                    Plus | Minus => ((p1 - s1).max(p2 - s2) + s1.max(s2) + 1, s1.max(s2)),
+                    _ => return Err("decimals are divided".to_string()),
+                };
+                Ok(DataType::Decimal128(precision.min(38) as u8, scale as i8))
+            }
+            (DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date32, interval) if *interval == INTERVAL => {
+                Ok(left.clone())
+            }
+            _ => equal_types().map(|()| left.clone()),
+        },
+    }
+}
+
+fn literal_type(literal: &Literal) -> DataType {
+    match literal {
+        Literal::Null(data_type) => data_type.clone(),
+        Literal::Boolean(_) => DataType::Boolean,
+        Literal::Int8(_) => DataType::Int8,
+        Literal::Int16(_) => DataType::Int16,
+        Literal::Int32(_) => DataType::Int32,
+        Literal::Int64(_) => DataType::Int64,
+        Literal::Float32(_) => DataType::Float32,
+        Literal::Float64(_) => DataType::Float64,
+        Literal::Decimal128 { precision, scale, .. } => DataType::Decimal128(*precision, *scale),
+        Literal::Utf8(_) => DataType::Utf8,
+        Literal::Binary(_) => DataType::Binary,
+        Literal::Date32(_) => DataType::Date32,
+        Literal::Time32Millis(_) => DataType::Time32(TimeUnit::Millisecond),
+        Literal::TimestampMillis { zone, .. } => DataType::Timestamp(TimeUnit::Millisecond, zone.clone().map(Into::into)),
+        Literal::Interval { .. } => INTERVAL,
+    }
+}

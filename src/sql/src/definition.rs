@@ -1,0 +1,208 @@
+//! Checks tables: from `CREATE TABLE` or the catalog's text to [`Table`].
+
+use std::collections::BTreeSet;
+
+use sqlparser::ast::{Ident, Spanned};
+use sqlparser::tokenizer::Span;
+use tidemill_plan::{Expression, Watermark};
+
+use crate::bind::{Binder, Scope};
+use crate::catalog::{ColumnKind, TableDefinition};
+use crate::error::{Place, Result, SqlError, Warning};
+use crate::relation::{Field, Role};
+use crate::settings::duration_ms;
+use crate::statement::{
+    Column, ColumnSyntax, CreateTable, TableName, WatermarkClause, parse_column_type, parse_expression,
+};
+use crate::table::Table;
+use crate::types::{self, TIMESTAMP, timestamp_ltz};
+
+const IDLE_TIMEOUT: &str = "scan.watermark.idle-timeout";
+
+/// A table and what its user should know of it.
+#[derive(Debug)]
+pub(crate) struct Defined {
+    pub table: Table,
+    pub warnings: Vec<Warning>,
+}
+
+/// Where a table's text stands, for errors.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Text,
+    Catalog(&'a str),
+}
+
+impl Origin<'_> {
+    fn place(self, error: SqlError, part: impl FnOnce() -> String) -> SqlError {
+        match self {
+            Self::Text => error,
+            Self::Catalog(table) => error.in_table(table, part()),
+        }
+    }
+}
+
+pub(crate) fn define(create: &CreateTable) -> Result<Defined> {
+    check(create, Origin::Text)
+}
+
+/// Checks a table of the catalog. Its errors name the table and its part.
+pub(crate) fn define_from_catalog(definition: &TableDefinition) -> Result<Defined> {
+    let part = |part: String| move |error: SqlError| error.in_table(&definition.name, part);
+    let mut columns = Vec::with_capacity(definition.columns.len());
+    for column in &definition.columns {
+        let kind = match &column.kind {
+            ColumnKind::Physical(data_type) => parse_column_type(data_type),
+            ColumnKind::Computed(expression) => parse_expression(expression).map(ColumnSyntax::Computed),
+        };
+        let kind = kind.map_err(part(format!("column {}", column.name)))?;
+        columns.push(Column { name: Ident::new(&column.name), kind });
+    }
+    let watermark = match &definition.watermark {
+        Some(watermark) => Some(WatermarkClause {
+            column: Ident::new(&watermark.column),
+            expression: parse_expression(&watermark.expression).map_err(part("watermark".to_string()))?,
+        }),
+        None => None,
+    };
+    let create = CreateTable {
+        name: TableName { name: definition.name.clone(), span: Span::empty() },
+        temporary: false,
+        if_not_exists: false,
+        columns,
+        watermark,
+        primary_key: definition.primary_key.iter().map(Ident::new).collect(),
+        options: definition.options.clone(),
+    };
+    check(&create, Origin::Catalog(&definition.name))
+}
+
+fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
+    check_names(create).map_err(|error| origin.place(error, || "columns".to_string()))?;
+    let (physical, warnings) = physical_columns(create, origin)?;
+    let columns = all_columns(create, &physical, origin)?;
+    check_primary_key(create, &physical).map_err(|error| origin.place(error, || "primary key".to_string()))?;
+    let (table, idle_timeout_ms) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
+    let (columns, watermark) = match &create.watermark {
+        Some(clause) => {
+            let (columns, expression) =
+                watermark(clause, columns).map_err(|error| origin.place(error, || "watermark".to_string()))?;
+            (columns, Some(Watermark { expression, idle_timeout_ms }))
+        }
+        None => (columns, None),
+    };
+    let in_catalog = matches!(origin, Origin::Catalog(_));
+    Ok(Defined { table: Table { table, physical, columns, watermark, in_catalog }, warnings })
+}
+
+fn check_names(create: &CreateTable) -> Result<()> {
+    let mut names = BTreeSet::new();
+    for column in &create.columns {
+        if !names.insert(&column.name.value) {
+            let message = format!("the column `{}` is there twice", column.name.value);
+            return Err(SqlError::new(column.name.span, message, "rename one of the two"));
+        }
+    }
+    Ok(())
+}
+
+fn physical_columns(create: &CreateTable, origin: Origin<'_>) -> Result<(Vec<Field>, Vec<Warning>)> {
+    let (mut fields, mut warnings) = (Vec::new(), Vec::new());
+    for column in &create.columns {
+        let ColumnSyntax::Physical { data_type, span, not_null } = &column.kind else {
+            continue;
+        };
+        let name = &column.name.value;
+        let part = || format!("column {name}");
+        let understood = types::understand(data_type)
+            .map_err(|problem| origin.place(SqlError::new(*span, problem, "choose another type"), part))?;
+        if let Some(precision) = understood.lost_precision {
+            let message = format!("the column `{name}` has precision {precision} but is kept in milliseconds");
+            let place = origin.place(SqlError::new(*span, "", ""), part).place;
+            warnings.push(Warning { place, message });
+        }
+        let in_key = create.primary_key.iter().any(|key| key.value == *name);
+        fields.push(Field::plain(name, understood.arrow, !not_null && !in_key));
+    }
+    if fields.is_empty() {
+        let error = SqlError::new(create.name.span, "the table has no stored columns", "declare at least one column with a type");
+        return Err(origin.place(error, || "columns".to_string()));
+    }
+    Ok((fields, warnings))
+}
+
+/// The columns in the table's order, each over the physical ones.
+fn all_columns(create: &CreateTable, physical: &[Field], origin: Origin<'_>) -> Result<Vec<(Field, Expression)>> {
+    let scope = Scope::of_fields(physical, None);
+    let mut columns = Vec::with_capacity(create.columns.len());
+    for column in &create.columns {
+        let name = &column.name.value;
+        columns.push(match &column.kind {
+            ColumnSyntax::Physical { .. } => {
+                let place = physical.iter().position(|field| field.name == *name).unwrap_or_default();
+                (physical[place].clone(), Expression::Column(place))
+            }
+            ColumnSyntax::Computed(expression) => {
+                let typed = Binder::over(&scope)
+                    .bind(expression)
+                    .map_err(|error| origin.place(error.or_at(expression.span().start), || format!("column {name}")))?;
+                (Field::plain(name, typed.data_type, typed.nullable), typed.expression)
+            }
+        });
+    }
+    Ok(columns)
+}
+
+fn check_primary_key(create: &CreateTable, physical: &[Field]) -> Result<()> {
+    for key in &create.primary_key {
+        if !physical.iter().any(|field| field.name == key.value) {
+            let message = format!("the primary key's column `{}` is not a stored column", key.value);
+            return Err(SqlError::new(key.span, message, "name stored columns"));
+        }
+    }
+    Ok(())
+}
+
+/// The columns with the watermark's marked, and the watermark over the physical columns.
+fn watermark(clause: &WatermarkClause, mut columns: Vec<(Field, Expression)>) -> Result<(Vec<(Field, Expression)>, Expression)> {
+    let fields: Vec<Field> = columns.iter().map(|(field, _)| field.clone()).collect();
+    let scope = Scope::of_fields(&fields, None);
+    let (column, _) = scope.resolve(std::slice::from_ref(&clause.column))?;
+    if column.data_type != TIMESTAMP && column.data_type != timestamp_ltz() {
+        let message = format!("the watermark is for `{}`, which is {}", clause.column.value, types::name(&column.data_type));
+        return Err(SqlError::new(clause.column.span, message, "it must be TIMESTAMP(3) or TIMESTAMP_LTZ(3)"));
+    }
+    let typed = Binder::over(&scope).bind(&clause.expression)?;
+    if typed.data_type != column.data_type {
+        let (has, needs) = (types::name(&typed.data_type), types::name(&column.data_type));
+        let message = format!("the watermark is {has} but its column is {needs}");
+        return Err(SqlError::new(clause.expression.span(), message, "write such as ts - INTERVAL '5' SECOND"));
+    }
+    let expression = crate::expressions::substitute(&typed.expression, &|place| columns[place].1.clone());
+    if let Some((field, _)) = columns.iter_mut().find(|(field, _)| field.name == clause.column.value) {
+        field.role = Role::Rowtime;
+    }
+    Ok((columns, expression))
+}
+
+/// The table for its connector, and the idle timeout that is not the connector's business.
+fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, Option<u64>)> {
+    let span = create.name.span;
+    let mut options = create.options.clone();
+    let Some(connector) = options.remove("connector") else {
+        let message = format!("the table `{}` has no 'connector' option", create.name.name);
+        return Err(SqlError::new(span, message, "add WITH ('connector' = '…')"));
+    };
+    let idle_timeout_ms = options.remove(IDLE_TIMEOUT).map(|text| duration_ms(&text, span)).transpose()?;
+    if let Some(key) = options.keys().find(|key| key.starts_with("scan.watermark.")) {
+        let message = format!("the option '{key}' is not supported");
+        return Err(SqlError::new(span, message, "leave it out; 'scan.watermark.idle-timeout' is supported"));
+    }
+    let table = tidemill_plan::Table { name: create.name.name.clone(), connector, options };
+    Ok((table, idle_timeout_ms.filter(|timeout| *timeout > 0)))
+}
+
+/// The place of a table's name in the text.
+pub(crate) fn place_of(name: &TableName) -> Place {
+    Place::from(name.span.start)
+}

@@ -1,0 +1,83 @@
+//! Walking over the plan's expressions.
+
+use std::collections::BTreeSet;
+
+use tidemill_plan::Expression;
+
+/// The expressions directly below.
+pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
+    match expression {
+        Expression::Column(_) | Expression::Literal(_) => Vec::new(),
+        Expression::Binary { left, right, .. } => vec![left, right],
+        Expression::Not(inner)
+        | Expression::Negative(inner)
+        | Expression::IsNull(inner)
+        | Expression::IsTrue(inner)
+        | Expression::IsFalse(inner)
+        | Expression::Cast { expression: inner, .. } => vec![inner],
+        Expression::Case { branches, otherwise } => {
+            let branches = branches.iter().flat_map(|(condition, value)| [condition, value]);
+            branches.chain(otherwise.as_deref()).collect()
+        }
+        Expression::InList { expression, list, .. } => std::iter::once(&**expression).chain(list).collect(),
+        Expression::Like { expression, pattern, .. } => vec![expression, pattern],
+        Expression::Call { arguments, .. } => arguments.iter().collect(),
+    }
+}
+
+/// The same expression with another one in the place of every column.
+pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expression) -> Expression {
+    let deep = |inner: &Expression| substitute(inner, column);
+    let boxed = |inner: &Expression| Box::new(substitute(inner, column));
+    match expression {
+        Expression::Column(place) => column(*place),
+        Expression::Literal(literal) => Expression::Literal(literal.clone()),
+        Expression::Binary { left, operator, right } => {
+            Expression::Binary { left: boxed(left), operator: *operator, right: boxed(right) }
+        }
+        Expression::Not(inner) => Expression::Not(boxed(inner)),
+        Expression::Negative(inner) => Expression::Negative(boxed(inner)),
+        Expression::IsNull(inner) => Expression::IsNull(boxed(inner)),
+        Expression::IsTrue(inner) => Expression::IsTrue(boxed(inner)),
+        Expression::IsFalse(inner) => Expression::IsFalse(boxed(inner)),
+        Expression::Cast { expression, to, or_null } => {
+            Expression::Cast { expression: boxed(expression), to: to.clone(), or_null: *or_null }
+        }
+        Expression::Case { branches, otherwise } => Expression::Case {
+            branches: branches.iter().map(|(condition, value)| (deep(condition), deep(value))).collect(),
+            otherwise: otherwise.as_deref().map(boxed),
+        },
+        Expression::InList { expression, list, negated } => Expression::InList {
+            expression: boxed(expression),
+            list: list.iter().map(deep).collect(),
+            negated: *negated,
+        },
+        Expression::Like { expression, pattern, escape, negated } => Expression::Like {
+            expression: boxed(expression),
+            pattern: boxed(pattern),
+            escape: *escape,
+            negated: *negated,
+        },
+        Expression::Call { function, arguments, returns } => Expression::Call {
+            function: function.clone(),
+            arguments: arguments.iter().map(deep).collect(),
+            returns: returns.clone(),
+        },
+    }
+}
+
+/// The columns that an expression reads.
+pub(crate) fn columns(expression: &Expression) -> BTreeSet<usize> {
+    match expression {
+        Expression::Column(place) => BTreeSet::from([*place]),
+        other => children(other).into_iter().flat_map(columns).collect(),
+    }
+}
+
+/// How often an expression reads a column.
+pub(crate) fn uses(expression: &Expression, place: usize) -> usize {
+    match expression {
+        Expression::Column(column) => usize::from(*column == place),
+        other => children(other).into_iter().map(|child| uses(child, place)).sum(),
+    }
+}

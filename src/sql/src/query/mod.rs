@@ -1,0 +1,94 @@
+//! Queries: from their syntax to relations. Only what has a streaming plan passes; the rest is refused where it stands.
+
+mod aggregate;
+mod from;
+mod select;
+mod window;
+
+pub(crate) use from::renamed;
+
+use std::collections::BTreeMap;
+
+use sqlparser::ast::{LimitClause, Query, SetExpr, SetOperator, Spanned, With};
+use sqlparser::tokenizer::Span;
+
+use crate::error::{Result, SqlError};
+use crate::relation::Relation;
+
+/// Where names of tables and views lead.
+pub(crate) trait Tables {
+    fn relation(&self, name: &str, span: Span) -> Result<Relation>;
+}
+
+#[derive(Clone)]
+pub(crate) struct Planner<'a> {
+    tables: &'a dyn Tables,
+    /// The queries that WITH has named so far.
+    named: BTreeMap<String, Relation>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(tables: &'a dyn Tables) -> Self {
+        Self { tables, named: BTreeMap::new() }
+    }
+
+    pub(crate) fn query(&self, query: &Query) -> Result<Relation> {
+        refuse_clauses(query)?;
+        match &query.with {
+            Some(with) => self.with(with)?.body(&query.body),
+            None => self.body(&query.body),
+        }
+    }
+
+    fn with(&self, with: &With) -> Result<Self> {
+        if with.recursive {
+            return Err(SqlError::new(with.span(), "WITH RECURSIVE is not supported", "write the steps as views"));
+        }
+        let mut inner = self.clone();
+        for cte in &with.cte_tables {
+            let relation = inner.query(&cte.query)?;
+            let relation = from::with_column_names(relation, &cte.alias)?;
+            inner.named.insert(cte.alias.name.value.clone(), relation);
+        }
+        Ok(inner)
+    }
+
+    fn body(&self, body: &SetExpr) -> Result<Relation> {
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation { op, right, .. } => {
+                let remedy = match op {
+                    SetOperator::Union => "write one INSERT INTO for each of the queries",
+                    _ => "filter with a condition on the columns",
+                };
+                Err(SqlError::new(right.span(), format!("{op} is not supported"), remedy))
+            }
+            SetExpr::Values(values) => {
+                Err(SqlError::new(values.span(), "VALUES is not supported", "read the rows from a table"))
+            }
+            other => Err(SqlError::new(other.span(), "only SELECT can be planned here", "write a SELECT")),
+        }
+    }
+}
+
+fn refuse_clauses(query: &Query) -> Result<()> {
+    if let Some(order_by) = &query.order_by {
+        let remedy = "leave it out: a stream has no end to sort by";
+        return Err(SqlError::new(order_by.span(), "ORDER BY is not supported", remedy));
+    }
+    if let Some(limit) = &query.limit_clause {
+        let span = match limit {
+            LimitClause::LimitOffset { limit: Some(limit), .. } => limit.span(),
+            _ => query.body.span(),
+        };
+        return Err(SqlError::new(span, "LIMIT is not supported", "leave it out: a stream has no end"));
+    }
+    let odd = query.fetch.is_some() || !query.locks.is_empty() || query.for_clause.is_some();
+    let odder = query.settings.is_some() || query.format_clause.is_some() || !query.pipe_operators.is_empty();
+    if odd || odder {
+        let message = "the query ends with a clause that is not supported";
+        return Err(SqlError::new(query.body.span(), message, "end it after HAVING"));
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! SELECT.
+
+use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
+use sqlparser::tokenizer::Span;
+
+use super::{Planner, aggregate};
+use crate::bind::{Binder, Scope, Typed};
+use crate::error::{Result, SqlError};
+use crate::relation::{Field, Relation, Role};
+
+impl Planner<'_> {
+    pub(super) fn select(&self, select: &Select) -> Result<Relation> {
+        let start = select.select_token.0.span;
+        refuse_clauses(select, start)?;
+        let source = self.from(&select.from, start)?;
+        let scope = Scope::of(&source.relation, source.qualifier.as_deref());
+        let relation = match &select.selection {
+            Some(condition) => {
+                let condition = Binder::over(&scope).condition(condition, "WHERE")?;
+                source.relation.filtered(condition.expression)
+            }
+            None => source.relation,
+        };
+        match aggregate::plan(select, group_by(select)?, relation, &scope)? {
+            aggregate::Outcome::Plain(relation) => {
+                refuse_having(select)?;
+                project(relation, Binder::over(&scope), &select.projection)
+            }
+            aggregate::Outcome::Aggregated(aggregated) => {
+                let binder = Binder { scope: &scope, grouping: Some(&aggregated.groups) };
+                let relation = match &select.having {
+                    Some(condition) => {
+                        let condition = binder.condition(condition, "HAVING")?;
+                        aggregated.relation.filtered(condition.expression)
+                    }
+                    None => aggregated.relation,
+                };
+                project(relation, binder, &select.projection)
+            }
+        }
+    }
+}
+
+fn group_by(select: &Select) -> Result<&[Expr]> {
+    match &select.group_by {
+        GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => Ok(expressions),
+        other => Err(SqlError::new(other.span(), "this form of GROUP BY is not supported", "list the keys")),
+    }
+}
+
+fn refuse_having(select: &Select) -> Result<()> {
+    match &select.having {
+        Some(having) => Err(SqlError::new(having.span(), "HAVING needs an aggregation", "use WHERE")),
+        None => Ok(()),
+    }
+}
+
+fn project(relation: Relation, binder: Binder<'_>, items: &[SelectItem]) -> Result<Relation> {
+    let mut columns = Vec::new();
+    for item in items {
+        let place = columns.len();
+        columns.extend(expand(item, binder, place)?);
+    }
+    let fields = columns.iter().map(|(typed, role, name): &(Typed, Role, String)| Field {
+        name: name.clone(),
+        data_type: typed.data_type.clone(),
+        nullable: typed.nullable,
+        role: *role,
+    });
+    let fields = fields.collect();
+    Ok(relation.calc(None, columns.into_iter().map(|(typed, _, _)| typed.expression).collect(), fields))
+}
+
+fn expand(item: &SelectItem, binder: Binder<'_>, place: usize) -> Result<Vec<(Typed, Role, String)>> {
+    let one = |expression: &Expr, name: String| {
+        let (typed, role) = binder.bind_column(expression)?;
+        Ok(vec![(typed, role, name)])
+    };
+    match item {
+        SelectItem::UnnamedExpr(expression) => one(expression, name_of(expression, place)),
+        SelectItem::ExprWithAlias { expr, alias } => one(expr, alias.value.clone()),
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_, _) if binder.grouping.is_some() => {
+            Err(SqlError::new(item.span(), "* is not supported in an aggregation", "name the keys and aggregates"))
+        }
+        SelectItem::Wildcard(options) => plain_wildcard(options, item).map(|()| binder.scope.expand(None)),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+            plain_wildcard(options, item)?;
+            match binder.scope.expand(Some(&name.to_string())) {
+                columns if columns.is_empty() => {
+                    Err(SqlError::new(item.span(), format!("there is no table `{name}` in FROM"), "use the table's alias if it has one"))
+                }
+                columns => Ok(columns),
+            }
+        }
+        other => Err(SqlError::new(other.span(), format!("`{other}` is not supported in SELECT"), "name the columns")),
+    }
+}
+
+fn plain_wildcard(options: &sqlparser::ast::WildcardAdditionalOptions, item: &SelectItem) -> Result<()> {
+    let plain = sqlparser::ast::WildcardAdditionalOptions { wildcard_token: options.wildcard_token.clone(), ..Default::default() };
+    match *options == plain {
+        true => Ok(()),
+        false => Err(SqlError::new(item.span(), format!("`{item}` is not supported"), "name the columns")),
+    }
+}
+
+/// The name of a column that got none: its own, or Flink's `EXPR$0`.
+fn name_of(expression: &Expr, place: usize) -> String {
+    match expression {
+        Expr::Identifier(name) => name.value.clone(),
+        Expr::CompoundIdentifier(path) => path.last().map(|name| name.value.clone()).unwrap_or_default(),
+        Expr::Nested(inner) => name_of(inner, place),
+        _ => format!("EXPR${place}"),
+    }
+}
+
+fn refuse_clauses(select: &Select, start: Span) -> Result<()> {
+    if select.distinct.is_some() {
+        let remedy = "GROUP BY the columns in a window instead";
+        return Err(SqlError::new(start, "SELECT DISTINCT is not supported", remedy));
+    }
+    if let Some(window) = select.named_window.first() {
+        return Err(SqlError::new(window.span(), "WINDOW is not supported", "use TUMBLE or HOP in FROM"));
+    }
+    if let Some(qualify) = &select.qualify {
+        return Err(SqlError::new(qualify.span(), "QUALIFY is not supported", "use HAVING over an aggregation"));
+    }
+    let sorted = !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty();
+    let foreign = select.top.is_some() || select.into.is_some() || select.prewhere.is_some() || select.exclude.is_some();
+    let more = !select.lateral_views.is_empty() || !select.connect_by.is_empty() || select.value_table_mode.is_some();
+    if sorted || foreign || more || select.select_modifiers.is_some() || !select.optimizer_hints.is_empty() {
+        let message = "SELECT has a clause that Flink SQL does not know";
+        return Err(SqlError::new(start, message, "use SELECT, FROM, WHERE, GROUP BY and HAVING"));
+    }
+    Ok(())
+}

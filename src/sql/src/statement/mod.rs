@@ -1,0 +1,105 @@
+//! Flink's statements, parsed: what was written, before any name is looked up.
+
+mod create;
+mod parse;
+
+use std::collections::BTreeMap;
+
+use sqlparser::ast::{DataType, Expr, Ident, ObjectName, Query};
+use sqlparser::tokenizer::{Location, Span};
+
+pub(crate) use create::parse_column_type;
+pub(crate) use parse::{parse, parse_expression, unknown_database};
+
+/// A statement and where it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub statement: Statement,
+    pub start: Location,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Statement {
+    CreateTable(CreateTable),
+    CreateView(CreateView),
+    Set(Set),
+    Insert(Insert),
+    BeginSet,
+    EndSet,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CreateTable {
+    pub name: TableName,
+    pub temporary: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<Column>,
+    pub watermark: Option<WatermarkClause>,
+    pub primary_key: Vec<Ident>,
+    pub options: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub name: Ident,
+    pub kind: ColumnSyntax,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ColumnSyntax {
+    Physical { data_type: DataType, span: Span, not_null: bool },
+    Computed(Expr),
+}
+
+/// `WATERMARK FOR column AS expression`.
+#[derive(Clone, Debug)]
+pub(crate) struct WatermarkClause {
+    pub column: Ident,
+    pub expression: Expr,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CreateView {
+    pub name: TableName,
+    pub temporary: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<Ident>,
+    pub query: Box<Query>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Set {
+    pub key: String,
+    pub value: String,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Insert {
+    pub table: TableName,
+    /// Empty for all columns in the table's order.
+    pub columns: Vec<Ident>,
+    pub query: Box<Query>,
+}
+
+/// A table's name without the default catalog and database.
+#[derive(Clone, Debug)]
+pub(crate) struct TableName {
+    pub name: String,
+    pub span: Span,
+}
+
+impl TableName {
+    /// There is one catalog and one database, which have Flink's names and may be left out.
+    pub(crate) fn of(name: &ObjectName) -> Option<Self> {
+        let parts: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
+        let (last, path) = parts.split_last()?;
+        let default = match path {
+            [] => true,
+            [database] => database.value == "default_database",
+            [catalog, database] => catalog.value == "default_catalog" && database.value == "default_database",
+            _ => false,
+        };
+        default.then(|| Self { name: last.value.clone(), span: parts[0].span })
+    }
+}

@@ -1,0 +1,32 @@
+//! A table whose definition has been checked.
+
+use tidemill_plan::{Expression, Watermark};
+
+use crate::relation::{Field, Node, Relation, Role};
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub table: tidemill_plan::Table,
+    /// The columns that are stored, in the table's order.
+    pub physical: Vec<Field>,
+    /// All columns, each as an expression over the physical ones.
+    pub columns: Vec<(Field, Expression)>,
+    /// Over the physical columns.
+    pub watermark: Option<Watermark>,
+    /// Whether it comes from the catalog rather than from the text.
+    pub in_catalog: bool,
+}
+
+impl Table {
+    /// Reading the table: its columns, computed ones included.
+    pub(crate) fn scan(self: &std::rc::Rc<Self>) -> Relation {
+        let stored = self.physical.iter().map(|field| Field { role: Role::Plain, ..field.clone() }).collect();
+        let scan = Relation {
+            node: Node::Scan { table: self.clone(), columns: (0..self.physical.len()).collect() },
+            fields: stored,
+            window: None,
+        };
+        let (fields, projection) = self.columns.iter().cloned().unzip();
+        scan.calc(None, projection, fields)
+    }
+}

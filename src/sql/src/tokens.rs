@@ -1,0 +1,142 @@
+//! From text to statements' tokens. Flink's forms that the parser does not know are rewritten here, on tokens, so that
+//! every token keeps its place in the user's text.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
+
+use crate::dialect::FlinkDialect;
+use crate::error::{Result, SqlError};
+
+/// The tokens of one statement, never empty, without white space and comments.
+#[derive(Clone, Debug)]
+pub(crate) struct StatementTokens(pub Vec<TokenWithSpan>);
+
+impl StatementTokens {
+    pub(crate) fn start(&self) -> Location {
+        self.0.first().map_or(Location { line: 0, column: 0 }, |token| token.span.start)
+    }
+}
+
+/// The statements of a text, which are separated by semicolons.
+pub(crate) fn statements(text: &str) -> Result<Vec<StatementTokens>> {
+    let tokens = rewrite(tokenize(text)?);
+    let parts = tokens.split(|token| token.token == Token::SemiColon);
+    Ok(parts.filter(|part| !part.is_empty()).map(|part| StatementTokens(part.to_vec())).collect())
+}
+
+/// The tokens of a piece of SQL, such as an expression.
+pub(crate) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
+    let tokens = Tokenizer::new(&FlinkDialect, text).tokenize_with_location().map_err(|error| {
+        let message = format!("the text cannot be read here: {}", error.message);
+        SqlError::at_location(error.location, message, "check quotes and comments before this place")
+    })?;
+    let mut kept = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(Whitespace::MultiLineComment(hint)) if hint.starts_with('+') => {
+                return Err(SqlError::at_location(
+                    token.span.start,
+                    "hints are not supported",
+                    "put options into the WITH clause of the table",
+                ));
+            }
+            Token::Whitespace(_) => {}
+            Token::DoubleQuotedString(text) => {
+                let message = format!("double quotes have no meaning in Flink SQL: \"{text}\"");
+                let remedy = "use single quotes around strings and back quotes around names";
+                return Err(SqlError::at_location(token.span.start, message, remedy));
+            }
+            _ => kept.push(token),
+        }
+    }
+    Ok(kept)
+}
+
+/// Rewrites `TABLE t` as an argument to `t`, and `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.
+pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut rewritten: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut position = 0;
+    while position < tokens.len() {
+        if is_table_argument(rewritten.last(), &tokens[position..]) {
+            position += 1;
+        } else if let Some(length) = local_zone(&tokens[position..]) {
+            let mut parts = tokens[position..position + length - 4].iter().cloned();
+            rewritten.extend(parts.next().map(|token| TokenWithSpan { token: word("TIMESTAMP_LTZ"), ..token }));
+            rewritten.extend(parts);
+            position += length;
+        } else {
+            rewritten.push(tokens[position].clone());
+            position += 1;
+        }
+    }
+    rewritten
+}
+
+fn is_table_argument(previous: Option<&TokenWithSpan>, tokens: &[TokenWithSpan]) -> bool {
+    let opens = matches!(previous.map(|token| &token.token), Some(Token::LParen | Token::Comma | Token::RArrow));
+    let is_word = |token: Option<&TokenWithSpan>| matches!(token.map(|token| &token.token), Some(Token::Word(_)));
+    opens && is_keyword(tokens.first(), Keyword::TABLE) && is_word(tokens.get(1))
+}
+
+/// The length of a `TIMESTAMP [(p)] WITH LOCAL TIME ZONE` at the start.
+fn local_zone(tokens: &[TokenWithSpan]) -> Option<usize> {
+    let has_precision = tokens.get(1).is_some_and(|token| token.token == Token::LParen);
+    let with = if has_precision { 4 } else { 1 };
+    let expected = [Keyword::WITH, Keyword::LOCAL, Keyword::TIME, Keyword::ZONE];
+    let follows = expected.iter().enumerate().all(|(place, keyword)| is_keyword(tokens.get(with + place), *keyword));
+    (is_keyword(tokens.first(), Keyword::TIMESTAMP) && follows).then_some(with + 4)
+}
+
+pub(crate) fn is_keyword(token: Option<&TokenWithSpan>, keyword: Keyword) -> bool {
+    matches!(token.map(|token| &token.token), Some(Token::Word(word)) if word.keyword == keyword && word.quote_style.is_none())
+}
+
+fn word(value: &str) -> Token {
+    Token::Word(Word { value: value.to_string(), quote_style: None, keyword: Keyword::NoKeyword })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(tokens: &[TokenWithSpan]) -> String {
+        tokens.iter().map(|token| token.token.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn check(sql: &str, expected: &[&str]) {
+        let found: Vec<String> = statements(sql).unwrap().iter().map(|statement| text(&statement.0)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn statements_are_split_outside_strings_and_comments() {
+        check("a; -- b;\n 'c;' ; /* d; */ ;e", &["a", "'c;'", "e"]);
+    }
+
+    #[test]
+    fn a_table_argument_loses_its_keyword_only() {
+        check("TABLE(TUMBLE(TABLE t, x))", &["TABLE ( TUMBLE ( t , x ) )"]);
+        check("TUMBLE(DATA => TABLE t)", &["TUMBLE ( DATA => t )"]);
+        check("CREATE TABLE t", &["CREATE TABLE t"]);
+    }
+
+    #[test]
+    fn a_local_time_zone_becomes_one_word() {
+        check("c TIMESTAMP(3) WITH LOCAL TIME ZONE,", &["c TIMESTAMP_LTZ ( 3 ) ,"]);
+        check("c TIMESTAMP WITH LOCAL TIME ZONE", &["c TIMESTAMP_LTZ"]);
+        check("TIMESTAMP(3) WITHOUT TIME ZONE", &["TIMESTAMP ( 3 ) WITHOUT TIME ZONE"]);
+    }
+
+    #[test]
+    fn places_survive_the_rewrite() {
+        let statements = statements("x;\n  TUMBLE(TABLE t)").unwrap();
+        assert_eq!((statements[1].start().line, statements[1].start().column), (2, 3));
+        assert_eq!(statements[1].0[2].span.start.column, 16);
+    }
+
+    #[test]
+    fn hints_and_double_quotes_are_refused_where_they_stand() {
+        assert_eq!(statements("SELECT *\nFROM t /*+ OPTIONS('a'='b') */").unwrap_err().line(), Some(2));
+        assert_eq!(statements("SELECT \"a\"").unwrap_err().column(), Some(8));
+    }
+}

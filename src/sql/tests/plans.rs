@@ -1,0 +1,59 @@
+//! Runs the cases of `tests/plans`: `NAME.sql` must give the plan in `NAME.plan`, or the error in `NAME.err`. Tables
+//! come from `catalog.json` beside it. `UPDATE_PLANS=1 cargo test -p tidemill-sql --test plans` writes the files anew;
+//! read the difference before committing it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tidemill_sql::{TableDefinition, compile, explain};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/plans")
+}
+
+fn catalog() -> Vec<TableDefinition> {
+    serde_json::from_str(&fs::read_to_string(folder().join("catalog.json")).unwrap()).unwrap()
+}
+
+/// What a case gives, and the ending of the file that it belongs into.
+fn outcome(sql: &str, catalog: &[TableDefinition]) -> (&'static str, String) {
+    match compile(sql, catalog) {
+        Ok(compiled) => {
+            let stored = serde_json::to_string(&compiled.plan).unwrap();
+            assert_eq!(serde_json::from_str::<tidemill_plan::StreamPlan>(&stored).unwrap(), compiled.plan, "{sql}");
+            ("plan", explain(&compiled))
+        }
+        Err(error) => ("err", format!("{error}\n")),
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut cases: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ending| ending == "sql")).collect();
+    cases.sort();
+    cases
+}
+
+#[test]
+fn every_case_gives_its_plan_or_error() {
+    let (catalog, update) = (catalog(), std::env::var_os("UPDATE_PLANS").is_some());
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let (ending, found) = outcome(&fs::read_to_string(&case).unwrap(), &catalog);
+        let golden = case.with_extension(ending);
+        if update {
+            let _ = fs::remove_file(case.with_extension(if ending == "plan" { "err" } else { "plan" }));
+            fs::write(&golden, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_else(|_| format!("no {}", golden.display()));
+        if expected != found {
+            wrong.push(format!("== {}\nexpected:\n{expected}\nfound:\n{found}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn there_are_cases() {
+    assert!(cases().len() > 20);
+}
