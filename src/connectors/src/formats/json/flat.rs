@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 use arrow_schema::SchemaRef;
 
 use super::columns::{Cell, Column, Mismatch};
-use super::scan::{Fault, Scanned, bare, skip_space, skip_value, string, unescape};
+use super::scan::{Fault, Scanned, skip_space, skip_value, string, unescape};
 
 pub struct FlatDecoder {
     schema: SchemaRef,
@@ -189,18 +189,11 @@ impl FlatDecoder {
                 let end = skip_value(text, at)?;
                 (Cell::Nested { start: at, end }, end)
             }
-            Some(b't' | b'f' | b'n') => {
+            Some(b'n') => (Cell::Null, skip_value(text, at)?),
+            _ => {
                 let end = skip_value(text, at)?;
-                (if text[at] == b'n' { Cell::Null } else { Cell::Bare { start: at, end } }, end)
-            }
-            Some(b'-' | b'0'..=b'9') => {
-                let end = bare(text, at);
-                if text[at..end].iter().any(|byte| !matches!(byte, b'0'..=b'9' | b'-')) {
-                    skip_value(text, at)?;
-                }
                 (Cell::Bare { start: at, end }, end)
             }
-            _ => return Err(Fault { at, reason: "a value is no JSON" }),
         };
         self.cells[column] = cell;
         Ok(end)

@@ -98,26 +98,45 @@ fn control(word: u64) -> u64 {
 }
 
 /// The end of a number, `true`, `false` or `null` that begins at `at`: the first byte that belongs to none of them.
-#[inline]
-pub fn bare(text: &[u8], at: usize) -> usize {
+fn bare(text: &[u8], at: usize) -> usize {
     let length = text[at..].iter().position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'));
     length.map_or(text.len(), |length| at + length)
 }
 
+/// The end of a whole number of plain digits that begins at `at`; none for any other value.
+#[inline]
+pub fn whole_number(text: &[u8], at: usize) -> Option<usize> {
+    let start = at + usize::from(text.get(at) == Some(&b'-'));
+    let mut end = start;
+    while text.get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+    }
+    let digits = end - start;
+    let well_formed = digits == 1 || (digits > 1 && text[start] != b'0');
+    let ends = matches!(text.get(end), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'));
+    (well_formed && ends).then_some(end)
+}
+
 /// The end of the value that begins at `at`, whatever it is. Checks what a reader relies on (quotes, brackets, words and
 /// the look of numbers), not every rule.
+#[inline]
 pub fn skip_value(text: &[u8], at: usize) -> Scanned<usize> {
     match text.get(at) {
         Some(b'"') => Ok(string(text, at)?.end + 1),
         Some(b'{' | b'[') => skip_nested(text, at),
-        Some(_) => {
-            let end = bare(text, at);
-            match is_bare(&text[at..end]) {
-                true => Ok(end),
-                false => Err(Fault { at, reason: "a value is neither a number nor a string nor true, false or null" }),
-            }
-        }
+        Some(_) => match whole_number(text, at) {
+            Some(end) => Ok(end),
+            None => skip_bare(text, at),
+        },
         None => Err(Fault { at, reason: "a value is missing" }),
+    }
+}
+
+fn skip_bare(text: &[u8], at: usize) -> Scanned<usize> {
+    let end = bare(text, at);
+    match is_bare(&text[at..end]) {
+        true => Ok(end),
+        false => Err(Fault { at, reason: "a value is neither a number nor a string nor true, false or null" }),
     }
 }
 
