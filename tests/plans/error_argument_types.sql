@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT UPPER(user_id) FROM page_views;

@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT CAST(paid AS STRING) FROM orders;

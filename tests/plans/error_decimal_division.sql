@@ -1,0 +1,1 @@
+INSERT INTO numbers (real) SELECT price / 3 FROM orders;

@@ -1,0 +1,2 @@
+INSERT INTO texts
+  SELECT DISTINCT page FROM page_views;

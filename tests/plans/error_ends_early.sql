@@ -1,0 +1,2 @@
+INSERT INTO texts
+SELECT page FROM

@@ -1,0 +1,1 @@
+CREATE TABLE texts (a BIGINT) WITH ('connector' = 'log');

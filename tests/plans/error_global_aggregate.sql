@@ -1,0 +1,1 @@
+INSERT INTO numbers (big) SELECT COUNT(*) FROM page_views;

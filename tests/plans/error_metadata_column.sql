@@ -1,0 +1,4 @@
+CREATE TABLE t (
+  a INT,
+  o BIGINT METADATA FROM 'offset'
+) WITH ('connector' = 'kafka');

@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT NUMBER_TO_STRING(weight) FROM orders;

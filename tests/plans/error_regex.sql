@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT REGEXP_REPLACE(page, '(?<=a)b', '') FROM page_views;

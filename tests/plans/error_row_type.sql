@@ -1,0 +1,3 @@
+CREATE TABLE t (
+  a ROW<b INT>
+) WITH ('connector' = 'kafka');

@@ -1,0 +1,1 @@
+SET 'table.exec.source.idle-timout' = '1 s';

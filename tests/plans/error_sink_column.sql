@@ -1,0 +1,1 @@
+INSERT INTO texts (lime) SELECT page FROM page_views;

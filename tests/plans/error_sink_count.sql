@@ -1,0 +1,1 @@
+INSERT INTO page_counts SELECT page, user_id FROM page_views;

@@ -1,0 +1,2 @@
+INSERT INTO numbers (number)
+SELECT user_id FROM page_views;

@@ -1,0 +1,4 @@
+INSERT INTO texts
+SELECT page FROM page_views
+UNION ALL
+SELECT customer FROM orders;

@@ -1,0 +1,2 @@
+INSERT INTO texts
+SELECT pgae FROM page_views;

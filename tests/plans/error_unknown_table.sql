@@ -1,0 +1,3 @@
+INSERT INTO texts
+SELECT page
+FROM page_veiws;

@@ -1,0 +1,4 @@
+CREATE TABLE t (
+  a BIGINT,
+  WATERMARK FOR a AS a - 5
+) WITH ('connector' = 'kafka');

@@ -1,0 +1,3 @@
+INSERT INTO texts
+SELECT DATE_FORMAT(window_start, 'HH:mm')
+FROM TABLE(TUMBLE(TABLE page_views, DESCRIPTOR(viewed_at), INTERVAL '10' SECOND));
