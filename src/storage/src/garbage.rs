@@ -66,16 +66,12 @@ impl ApplicationStore {
 
     /// The needed manifests themselves and every file that they name.
     async fn live_files(&self, needed: &BTreeSet<String>) -> Result<BTreeSet<String>, Problem> {
-        let manifests = futures::stream::iter(needed)
-            .map(|path| async move { Ok::<_, Problem>((path, self.read_manifest(path).await?)) })
+        let manifests = futures::stream::iter(needed.clone())
+            .map(|path| async move { self.read_manifest(&path).await })
             .buffer_unordered(CONCURRENCY);
-        let manifests: Vec<(&String, Manifest)> = manifests.try_collect().await?;
-        let mut live = BTreeSet::new();
-        for (path, manifest) in &manifests {
-            live.insert(path.to_string());
-            live.extend(manifest.files().map(str::to_string));
-        }
-        Ok(live)
+        let manifests: Vec<Manifest> = manifests.try_collect().await?;
+        let files = manifests.iter().flat_map(Manifest::files).map(str::to_string);
+        Ok(files.chain(needed.iter().cloned()).collect())
     }
 
     async fn files_of_dropped(&self, log: &BTreeMap<u64, LogRecord>, dropped: &[u64]) -> Result<BTreeSet<String>, Problem> {

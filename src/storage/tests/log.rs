@@ -1,13 +1,16 @@
 //! The log's claims on real stores, with replies and requests that get lost and with claimers that race.
 
+#[path = "support/faulty.rs"]
+mod faulty;
 mod support;
 
 use std::sync::Arc;
 
+use faulty::{Fault, Faulty};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use support::{Fault, Faulty, application, checkpoint, start};
+use support::{application, checkpoint, start};
 use tidemill_model::Incarnation;
 use tidemill_model::snapshot::Claim;
 use tidemill_model::status::ProblemKind;
