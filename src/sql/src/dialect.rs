@@ -1,6 +1,9 @@
 //! How Flink writes names, strings and calls.
 
-use sqlparser::dialect::Dialect;
+use sqlparser::ast::Expr;
+use sqlparser::dialect::{Dialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
 
 /// Back quotes for names, single quotes for strings, nothing that other systems add.
 #[derive(Debug)]
@@ -38,5 +41,16 @@ impl Dialect for FlinkDialect {
     // Parsed so that it can be refused by name.
     fn supports_match_recognize(&self) -> bool {
         true
+    }
+
+    /// The stock parser takes everything after `IS DISTINCT FROM`, `AND` included, for its right side.
+    fn parse_infix(&self, parser: &mut Parser, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        let distinct = parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]);
+        if !distinct && !parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
+            return None;
+        }
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        let build = if distinct { Expr::IsDistinctFrom } else { Expr::IsNotDistinctFrom };
+        Some(right.map(|right| build(Box::new(left.clone()), Box::new(right))))
     }
 }

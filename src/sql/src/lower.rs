@@ -57,19 +57,19 @@ struct Layout<'a> {
 impl Layout<'_> {
     fn sink(&mut self, relation: Relation, table: &Table) {
         let name = &table.table.name;
-        let input = self.place(relation, name);
+        let input = self.place(relation, name, Names::AreRead);
         let uid = self.unique(&format!("sink-{}", word(name)), Numbering::FromTwo);
         let schema = schema_of(&table.physical);
         self.push(PlanNode { uid, inputs: vec![input], kind: NodeKind::Sink(Sink { table: table.table.clone() }), schema });
     }
 
-    fn place(&mut self, relation: Relation, sink: &str) -> usize {
+    fn place(&mut self, relation: Relation, sink: &str, names: Names) -> usize {
         let schema = schema_of(&relation.fields);
         match relation.node {
             Node::Scan { table, columns } => self.source(&table, &columns, schema),
             Node::Calc { input, filter, projection } => {
-                let input = self.place(*input, sink);
-                if filter.is_none() && changes_nothing(&projection, &schema, &self.nodes[input].schema) {
+                let input = self.place(*input, sink, Names::AreNot);
+                if filter.is_none() && changes_nothing(&projection, &schema, &self.nodes[input].schema, names) {
                     return input;
                 }
                 let named = schema.fields().iter().zip(projection);
@@ -79,7 +79,7 @@ impl Layout<'_> {
                 self.push(PlanNode { uid, inputs: vec![input], kind: NodeKind::Calc(Calc { filter, projection }), schema })
             }
             Node::WindowAggregate { input, aggregate } => {
-                let input = self.place(*input, sink);
+                let input = self.place(*input, sink, Names::AreNot);
                 let uid = self.unique(&format!("window-{}", word(sink)), Numbering::FromOne);
                 let kind = NodeKind::WindowAggregate(window_aggregate(aggregate));
                 self.push(PlanNode { uid, inputs: vec![input], kind, schema })
@@ -148,9 +148,17 @@ fn window_aggregate(aggregate: Aggregate) -> WindowAggregate {
     }
 }
 
-fn changes_nothing(projection: &[Expression], schema: &SchemaRef, input: &SchemaRef) -> bool {
+/// Whether what comes after goes by the names of columns, as sinks do, or by their places.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    AreRead,
+    AreNot,
+}
+
+fn changes_nothing(projection: &[Expression], schema: &SchemaRef, input: &SchemaRef, names: Names) -> bool {
     let in_place = |(place, expression): (usize, &Expression)| *expression == Expression::Column(place);
-    schema == input && projection.iter().enumerate().all(in_place)
+    let fits = input.fields().len() == projection.len() && (names == Names::AreNot || schema == input);
+    fits && projection.iter().enumerate().all(in_place)
 }
 
 /// Columns are all nullable: NOT NULL is a promise of the outside that the engine does not rest on.

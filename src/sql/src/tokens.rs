@@ -17,9 +17,16 @@ impl StatementTokens {
     }
 }
 
+/// Words that the parser would stumble over further on, and what to say of them.
+const REFUSED: &[(&[&str], &str, &str)] = &[
+    (&["FOR", "SYSTEM_TIME"], "FOR SYSTEM_TIME AS OF is not supported", "read one table in each query, and enrich the stream before it is written"),
+    (&["SESSION", "("], "SESSION windows are not supported", "use TUMBLE or HOP"),
+];
+
 /// The statements of a text, which are separated by semicolons.
 pub(crate) fn statements(text: &str) -> Result<Vec<StatementTokens>> {
     let tokens = rewrite(tokenize(text)?);
+    refuse_words(&tokens)?;
     let parts = tokens.split(|token| token.token == Token::SemiColon);
     Ok(parts.filter(|part| !part.is_empty()).map(|part| StatementTokens(part.to_vec())).collect())
 }
@@ -50,6 +57,20 @@ pub(crate) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         }
     }
     Ok(kept)
+}
+
+fn refuse_words(tokens: &[TokenWithSpan]) -> Result<()> {
+    for place in 0..tokens.len() {
+        let stands_here = |words: &[&str]| {
+            words.iter().enumerate().all(|(offset, word)| {
+                tokens.get(place + offset).is_some_and(|token| token.token.to_string().eq_ignore_ascii_case(word))
+            })
+        };
+        if let Some((_, message, remedy)) = REFUSED.iter().find(|(words, _, _)| stands_here(words)) {
+            return Err(SqlError::at_location(tokens[place].span.start, *message, *remedy));
+        }
+    }
+    Ok(())
 }
 
 /// Rewrites `TABLE t` as an argument to `t`, and `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.

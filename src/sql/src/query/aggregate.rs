@@ -221,13 +221,17 @@ fn build(relation: Relation, scope: &Scope, window: Window, keys: Keys, calls: V
     let mut slots = Slots::default();
     let key_places: Vec<usize> = keys.plain.iter().map(|(key, name)| slots.place(key, name)).collect();
     let time = time_of(&relation);
-    let time_column = slots.place(&time, &relation.fields[time_place(&relation)].name);
+    let time_column = slots.place(&time, "rowtime");
+    let named = |value: &Typed, what: &str, call: &BoundCall| match column_name(&value.expression, &relation) {
+        Some(name) => name.to_string(),
+        None => format!("{what} of {}", call.name),
+    };
     let placed: Vec<Call> = calls
         .iter()
         .map(|call| Call {
             function: call.function,
-            argument: call.argument.as_ref().map(|argument| slots.place(argument, &format!("argument of {}", call.name))),
-            filter: call.filter.as_ref().map(|filter| slots.place(filter, &format!("filter of {}", call.name))),
+            argument: call.argument.as_ref().map(|argument| slots.place(argument, &named(argument, "argument", call))),
+            filter: call.filter.as_ref().map(|filter| slots.place(filter, &named(filter, "filter", call))),
         })
         .collect();
 
@@ -262,6 +266,15 @@ fn build(relation: Relation, scope: &Scope, window: Window, keys: Keys, calls: V
     let node = Node::WindowAggregate { input: Box::new(Relation { window: None, ..input }), aggregate };
     let relation = Relation { node, fields, window: None };
     Aggregated { relation, groups: Groups { input: scope.clone(), keys: group_keys, calls: group_calls } }
+}
+
+/// The name of the column that an expression is, be it cast.
+fn column_name<'a>(expression: &Expression, relation: &'a Relation) -> Option<&'a str> {
+    match expression {
+        Expression::Column(place) => relation.fields.get(*place).map(|field| field.name.as_str()),
+        Expression::Cast { expression, .. } => column_name(expression, relation),
+        _ => None,
+    }
 }
 
 /// The column that holds the rows' time: any of the window's, for GROUP BY names one.

@@ -112,12 +112,8 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
     else {
         return Ok(());
     };
-    if version.is_some() {
-        let remedy = "temporal joins are not there yet: enrich the stream before it comes here";
-        return Err(SqlError::new(name.span(), "FOR SYSTEM_TIME AS OF is not supported", remedy));
-    }
     let plain = with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty();
-    if !plain || *with_ordinality || json_path.is_some() || sample.is_some() {
+    if !plain || *with_ordinality || version.is_some() || json_path.is_some() || sample.is_some() {
         return Err(SqlError::new(name.span(), "the table has a modifier that is not supported", "use the name alone"));
     }
     Ok(())
