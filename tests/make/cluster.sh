@@ -32,7 +32,7 @@ diagnose() {
 
 install_chart() {
   helm upgrade --install tidemill charts/tidemill --namespace "$NAMESPACE" --create-namespace \
-    --set image.repository="${IMAGE%:*}" --set image.tag="${IMAGE##*:}" --set store.enabled=true \
+    --set image.repository="${IMAGE%:*}" --set image.tag="${IMAGE##*:}" --set store.enabled=true --set store.runAsRoot=true \
     --wait --timeout "${WAIT:-120s}" >"$DIR/logs/helm.log" 2>&1 && return
   cat "$DIR/logs/helm.log" >&2
   diagnose

@@ -52,11 +52,20 @@ impl Application<'_> {
         }
     }
 
-    /// Waits until no pod is left; returns how long that took.
-    pub async fn until_no_pods(&self) -> Duration {
+    /// Waits until there are so many pods; returns how long that took.
+    pub async fn until_pods(&self, count: u32) -> Duration {
         let start = Instant::now();
-        until("no pods are left", PATIENCE, async || self.pods().await.is_empty().then_some(())).await;
+        let what = format!("there are {count} pods");
+        until(&what, PATIENCE, async || (self.pods().await.len() == count as usize).then_some(())).await;
         start.elapsed()
+    }
+
+    /// `kubectl scale`, until it is done.
+    pub async fn scale(&self, kpus: u32) {
+        self.cluster.scale(self.name, kpus).await;
+        let what = format!("it runs on {kpus} KPUs");
+        self.until(&what, |status| status["status"] == "RUNNING" && status["scaling"]["parallelism"] == kpus).await;
+        self.until_pods(kpus).await;
     }
 
     /// What the job says; none while its coordinator cannot be reached.

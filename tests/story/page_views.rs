@@ -62,7 +62,8 @@ impl PageViews {
 
 fn example() -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/page-views");
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("list the example").flatten().map(|file| file.path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("list the example").flatten().map(|file| file.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let documents = |file| {
@@ -157,7 +158,8 @@ mod tests {
     use super::*;
 
     fn output(counts: &Counts) -> HashMap<String, u64> {
-        let payload = |(start, page, views): &Row| json!({"window_start": start, "page": page, "views": views}).to_string();
+        let payload =
+            |(start, page, views): &Row| json!({"window_start": start, "page": page, "views": views}).to_string();
         counts.iter().map(|(row, times)| (payload(row), *times)).collect()
     }
 

@@ -129,7 +129,8 @@ impl Bad {
     /// Waits for a condition that is False for this reason.
     async fn says(&self, kind: &str, reason: &str) -> Condition {
         let what = format!("{kind}=False, {reason}");
-        let found = |status: &Value| with_reason(status, reason).filter(|it| it.is_of(kind) && it.is("False")).is_some();
+        let found =
+            |status: &Value| with_reason(status, reason).filter(|it| it.is_of(kind) && it.is("False")).is_some();
         let status = self.application().until(&what, found).await;
         with_reason(&status, reason).expect("it was there just now")
     }
@@ -160,23 +161,29 @@ fn named(name: &str, mut object: Value) -> Value {
 }
 
 fn application(sql: &str) -> Value {
-    named(NAME, json!({
-        "apiVersion": "tidemill.dev/v1alpha1", "kind": "Application",
-        "spec": {
-            "code": {"sql": sql},
-            "inputs": [{"name": "source", "streamRef": {"name": "source"}}],
-            "outputs": [{"name": "sink", "streamRef": {"name": "sink"}}],
-            "checkpoint": {"interval": "2s"},
-            "deletionPolicy": "Delete",
-            "podTemplate": {"resources": {"cpu": "500m", "memory": "512Mi"}},
-        },
-    }))
+    named(
+        NAME,
+        json!({
+            "apiVersion": "tidemill.dev/v1alpha1", "kind": "Application",
+            "spec": {
+                "code": {"sql": sql},
+                "inputs": [{"name": "source", "streamRef": {"name": "source"}}],
+                "outputs": [{"name": "sink", "streamRef": {"name": "sink"}}],
+                "checkpoint": {"interval": "2s"},
+                "deletionPolicy": "Delete",
+                "podTemplate": {"resources": {"cpu": "500m", "memory": "512Mi"}},
+            },
+        }),
+    )
 }
 
 fn stream(name: &str, provider: Value) -> Value {
-    let mut stream = named(name, json!({
-        "apiVersion": "tidemill.dev/v1alpha1", "kind": "Stream", "spec": {"columns": [{"name": "page", "type": "STRING"}]},
-    }));
+    let mut stream = named(
+        name,
+        json!({
+            "apiVersion": "tidemill.dev/v1alpha1", "kind": "Stream", "spec": {"columns": [{"name": "page", "type": "STRING"}]},
+        }),
+    );
     let provider = provider.as_object().expect("a provider is an object").clone();
     stream["spec"].as_object_mut().expect("a spec is an object").extend(provider);
     stream

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidemill_model::Incarnation;
 use tidemill_model::status::JobPhase;
 
 use crate::application::{Application, PATIENCE, now_ms, seconds};
@@ -27,7 +28,7 @@ async fn waits_are_short_and_a_settled_application_writes_nothing() {
 
     let applied = now_ms();
     names.apply(&cluster).await;
-    let started = application.first_record_after(tidemill_model::Incarnation(0)).await;
+    let started = application.first_record_after(Incarnation(0)).await;
     application.until_running().await;
 
     let pause = scale_pause(&application, 2).await;
@@ -35,7 +36,7 @@ async fn waits_are_short_and_a_settled_application_writes_nothing() {
 
     let stopped = application.incarnation().await;
     application.set_state("Stopped").await;
-    let stop = application.until_no_pods().await;
+    let stop = application.until_pods(0).await;
     application.until("it is stopped", |status| status["status"] == "READY").await;
 
     let patched = now_ms();
@@ -65,17 +66,18 @@ async fn waits_are_short_and_a_settled_application_writes_nothing() {
 /// Seconds from the job's leaving its running state to the first record of the next incarnation.
 async fn scale_pause(application: &Application<'_>, kpus: u32) -> f64 {
     let before = application.incarnation().await;
-    application.cluster.scale(application.name, kpus).await;
-    let left = until("the job begins to rescale", PATIENCE, async || {
+    let interrupted = until_interrupted(application, before);
+    let ((), left) = tokio::join!(application.scale(kpus), interrupted);
+    seconds(left, application.first_record_after(before).await)
+}
+
+/// When the job was first seen to have left its running state.
+async fn until_interrupted(application: &Application<'_>, before: Incarnation) -> u64 {
+    until("the job is interrupted", PATIENCE, async || {
         let job = application.job().await?;
         (job.phase != JobPhase::Running || job.incarnation > before).then(now_ms)
     })
-    .await;
-    let again = application.first_record_after(before).await;
-    let what = format!("it runs on {kpus} pods");
-    application.until(&what, |status| status["status"] == "RUNNING" && status["scaling"]["replicas"] == kpus).await;
-    assert_eq!(application.pods().await.len(), kpus as usize);
-    seconds(left, again)
+    .await
 }
 
 /// Writes in a minute, once the last change has settled.
