@@ -53,6 +53,44 @@ fn every_case_gives_its_plan_or_error() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The text with a word missing, doubled, or with its end missing.
+fn damaged(sql: &str) -> Vec<String> {
+    let words = words(sql);
+    let without = words.iter().map(|(start, word)| format!("{}{}", &sql[..*start], &sql[start + word.len()..]));
+    let doubled = words.iter().map(|(start, word)| format!("{} {word} {}", &sql[..*start], &sql[*start..]));
+    let ends = sql.char_indices().map(|(end, _)| sql[..end].to_string());
+    without.chain(doubled).chain(ends).collect()
+}
+
+/// Words and single other characters, with where they begin.
+fn words(sql: &str) -> Vec<(usize, &str)> {
+    let joins = |c: char| c.is_alphanumeric() || c == '_';
+    let mut words: Vec<(usize, &str)> = Vec::new();
+    for (start, character) in sql.char_indices() {
+        let end = start + character.len_utf8();
+        match words.last_mut() {
+            Some((begin, word)) if joins(character) && word.chars().all(joins) => *word = &sql[*begin..end],
+            _ => words.push((start, &sql[start..end])),
+        }
+    }
+    words
+}
+
+#[test]
+fn damaged_texts_are_refused_with_a_place_in_them_or_planned_soundly() {
+    let catalog = catalog();
+    for case in cases() {
+        for text in damaged(&fs::read_to_string(&case).unwrap()) {
+            let compiled = std::panic::catch_unwind(|| compile(&text, &catalog));
+            let compiled = compiled.unwrap_or_else(|_| panic!("this text makes the planner panic:\n{text}"));
+            let Err(error) = compiled else { continue };
+            let (Some(line), Some(column)) = (error.line(), error.column()) else { continue };
+            let lines = text.matches('\n').count() as u64 + 1;
+            assert!((1..=lines).contains(&line) && column > 0, "{error} is outside of:\n{text}");
+        }
+    }
+}
+
 #[test]
 fn there_are_cases() {
     assert!(cases().len() > 20);

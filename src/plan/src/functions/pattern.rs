@@ -52,13 +52,19 @@ impl FromStr for Pattern {
     }
 }
 
-/// The quoted text at the start and its length with quotes; two quotes stand for one.
+/// The quoted text at the start and its length with quotes; two quotes stand for one, inside and alone.
 fn quoted(rest: &str) -> Option<(Part, usize)> {
     if rest.starts_with("''") {
         return Some((Part::Plain("'".to_string()), 2));
     }
-    let end = rest[1..].find('\'')?;
-    Some((Part::Plain(rest[1..=end].to_string()), end + 2))
+    let mut end = 1;
+    loop {
+        end += rest[end..].find('\'')?;
+        if !rest[end + 1..].starts_with('\'') {
+            return Some((Part::Plain(rest[1..end].replace("''", "'")), end + 1));
+        }
+        end += 2;
+    }
 }
 
 fn numbered(pattern: &str, letter: char, count: usize) -> Result<Part, String> {
@@ -195,11 +201,12 @@ mod tests {
     fn patterns_write_and_read_the_same_text() {
         let millis = 1_700_000_000_123;
         for pattern in ["yyyy-MM-dd HH:mm:ss.SSS", "dd.MM.yyyy'T'HHmmssSSS", "yyyy''MM''dd HH 'o''clock' mm ss SSS"] {
-            let Ok(parsed) = pattern.parse::<Pattern>() else { continue };
+            let parsed = pattern.parse::<Pattern>().unwrap();
             assert_eq!(parsed.read(&write(pattern, millis)), Some(millis), "{pattern}");
         }
         assert_eq!(write("yyyy-MM-dd HH:mm:ss", -1), "1969-12-31 23:59:59");
         assert_eq!(write("yyyy/M/d", 0), "1970/1/1");
+        assert_eq!(write("HH 'o''clock' ''", 0), "00 o'clock '");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn parse(tokens: StatementTokens) -> Result<Vec<Placed>> {
     let end = tokens.0.last().map_or(start, |token| token.span.end);
     let mut parser = parser_of(tokens.0);
     let mut statements = Vec::new();
-    if execute_statement_set(&mut parser)? {
+    if execute_statement_set(&mut parser).map_err(|error| at_end(error, end))? {
         statements.push(Placed { statement: Statement::BeginSet, start });
         if parser.peek_token_ref().token == Token::EOF {
             return Ok(statements);
