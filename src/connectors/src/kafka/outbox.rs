@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tidemill_engine::connector::{Committer, Prepared, Result, SinkStats, SinkWriter};
 use tidemill_model::CheckpointId;
@@ -108,7 +108,8 @@ enum State {
 }
 
 struct Open {
-    producer: BaseProducer<DeliveryContext>,
+    /// With a thread that takes acknowledgements: to commit and to abort, librdkafka waits until all are taken.
+    producer: ThreadedProducer<DeliveryContext>,
     /// Holds the group's name for the transaction; reads the number once.
     group: BaseConsumer<Context>,
     committed: Option<u64>,
@@ -146,7 +147,7 @@ impl OutboxCommitter {
                 client: Context { trouble: self.trouble.clone() },
                 outstanding: Outstanding::default(),
             };
-            let producer: BaseProducer<DeliveryContext> = create_with(&self.producer, context, &self.trouble)?;
+            let producer: ThreadedProducer<DeliveryContext> = create_with(&self.producer, context, &self.trouble)?;
             call(Instant::now() + COMMIT_TIMEOUT, || producer.init_transactions(CALL_TIMEOUT)).map_err(|failed| {
                 let (id, error) = (&self.names.id, failed.message());
                 self.trouble.problem_of(format!("failed to take over the transactional id `{id}`: {error}"))
@@ -236,10 +237,9 @@ impl Committer for OutboxCommitter {
 }
 
 impl Open {
-    /// Takes what the clients have said since the last commit, so that it does not pile up.
+    /// Takes what the consumer has said since the last commit, so that it does not pile up.
     fn serve_events(&self) {
         const MOST: usize = 10_000;
-        self.producer.poll(Duration::ZERO);
         for _ in 0..MOST {
             if self.group.poll(Duration::ZERO).is_none() {
                 break;
@@ -261,7 +261,6 @@ impl Open {
         let group = self.group.group_metadata().ok_or_else(|| Failed::Shut("the consumer has no group".into()))?;
         let number = i64::try_from(checkpoint.0).map_err(|_| Failed::Shut("the checkpoint's number is too large".into()))?;
         let offsets = marker(topic, Offset::Offset(number)).map_err(Failed::Shut)?;
-        // Acknowledgements come as events, which only this thread takes: without it a commit would wait for itself.
         self.producer.flush(left(deadline)).map_err(|error| Failed::Abort(error.to_string()))?;
         call(deadline, || self.producer.send_offsets_to_transaction(&offsets, &group, CALL_TIMEOUT))?;
         call(deadline, || self.producer.commit_transaction(CALL_TIMEOUT))
@@ -277,20 +276,19 @@ impl Open {
                     remedy: "restore from another snapshot".into(),
                 })
             })?;
+            self.producer.context().outstanding.add(0);
             loop {
                 let mut record = BaseRecord::with_opaque_to(topic, 0).payload(frame.value);
                 record.key = frame.key;
-                self.producer.context().outstanding.add(0);
                 match self.producer.send(record) {
                     Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if Instant::now() < deadline => {
-                        self.producer.poll(Duration::from_millis(10));
+                        std::thread::sleep(Duration::from_millis(2));
                     }
                     Err((error, _)) => return Err(Failed::Abort(error.to_string())),
                 }
             }
         }
-        self.producer.poll(Duration::ZERO);
         Ok(())
     }
 
