@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(&direct.finish().unwrap(), &expected);
         let mut merged = new();
         merged.merge(&[1, 0], 2, &direct.states());
-        merged.merge(&[2, 2], 3, &new().states().iter().map(|empty| empty.slice(0, 0)).collect::<Vec<_>>());
+        merged.merge(&[], 3, &new().states().iter().map(|empty| empty.slice(0, 0)).collect::<Vec<_>>());
         let finished = merged.finish().unwrap();
         assert_eq!(finished.slice(0, 1).as_ref(), expected.slice(1, 1).as_ref());
         assert_eq!(finished.slice(1, 1).as_ref(), expected.slice(0, 1).as_ref());
