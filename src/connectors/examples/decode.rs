@@ -158,7 +158,9 @@ fn kafka(broker: &str, messages: &[Vec<u8>]) -> Outcome<()> {
     let records = messages.len() as u64;
     measure("librdkafka alone, message by message", records, || client(broker, &topic, records, None))?;
     for (name, schema) in [("all columns", all()), ("page and viewed_at", two())] {
-        measure(&format!("librdkafka and arrow-json, {name}"), records, || client(broker, &topic, records, Some(&schema)))?;
+        measure(&format!("librdkafka and arrow-json, {name}"), records, || {
+            client(broker, &topic, records, Some(&schema))
+        })?;
         let options = [
             ("topic", topic.as_str()),
             ("properties.bootstrap.servers", broker),
@@ -166,7 +168,9 @@ fn kafka(broker: &str, messages: &[Vec<u8>]) -> Outcome<()> {
             ("scan.bounded.mode", "latest-offset"),
         ];
         let table = table("kafka", &options);
-        measure(&format!("our source, {name}"), records, || drain(&tidemill_connectors::kafka::Kafka, &table, &schema))?;
+        measure(&format!("our source, {name}"), records, || {
+            drain(&tidemill_connectors::kafka::Kafka, &table, &schema)
+        })?;
     }
     Ok(())
 }

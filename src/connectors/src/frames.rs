@@ -70,11 +70,9 @@ mod tests {
     fn chunk(records: &[(Option<&str>, &str)]) -> Vec<u8> {
         let mut chunk = Vec::new();
         for (key, value) in records {
-            append(
-                &mut chunk,
-                key.map(|key| move |out: &mut Vec<u8>| out.extend_from_slice(key.as_bytes())),
-                |out| out.extend_from_slice(value.as_bytes()),
-            );
+            append(&mut chunk, key.map(|key| move |out: &mut Vec<u8>| out.extend_from_slice(key.as_bytes())), |out| {
+                out.extend_from_slice(value.as_bytes())
+            });
         }
         chunk
     }

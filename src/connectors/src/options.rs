@@ -34,7 +34,10 @@ impl<'a> Options<'a> {
 
     pub fn required(&self, name: &str) -> Result<&'a str> {
         self.optional(name).ok_or_else(|| {
-            self.invalid(format!("the option `{name}` is missing"), format!("add '{name}' = '…' to the table's options"))
+            self.invalid(
+                format!("the option `{name}` is missing"),
+                format!("add '{name}' = '…' to the table's options"),
+            )
         })
     }
 
@@ -153,7 +156,12 @@ fn list(names: &[&str]) -> String {
 /// The known name that is most like `name`, if any is like it at all.
 pub fn nearest<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
     let limit = (name.len() / 3).max(2);
-    known.iter().map(|candidate| (distance(name, candidate), *candidate)).filter(|(d, _)| *d <= limit).min().map(|(_, n)| n)
+    known
+        .iter()
+        .map(|candidate| (distance(name, candidate), *candidate))
+        .filter(|(d, _)| *d <= limit)
+        .min()
+        .map(|(_, n)| n)
 }
 
 /// Levenshtein's distance over bytes.

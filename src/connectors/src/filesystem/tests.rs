@@ -40,7 +40,8 @@ fn staged(writer: &mut dyn SinkWriter, checkpoint: u64) -> Vec<u8> {
 fn rows_are_invisible_until_committed_and_once_after_any_number_of_commits() {
     let folder = tempfile::tempdir().unwrap();
     let path = format!("file://{}", folder.path().display());
-    let sink = Filesystem.sink(&table(&[("path", &path), ("format", "json")]), batch(&[]).schema(), &context()).unwrap();
+    let sink =
+        Filesystem.sink(&table(&[("path", &path), ("format", "json")]), batch(&[]).schema(), &context()).unwrap();
     let mut writer = sink.writer(1).unwrap();
     writer.write(&batch(&[1, 2])).unwrap();
     let chunk = staged(&mut *writer, 5);
@@ -58,7 +59,8 @@ fn rows_are_invisible_until_committed_and_once_after_any_number_of_commits() {
 fn a_checkpoint_without_rows_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = format!("file://{}", folder.path().display());
-    let sink = Filesystem.sink(&table(&[("path", &path), ("format", "json")]), batch(&[]).schema(), &context()).unwrap();
+    let sink =
+        Filesystem.sink(&table(&[("path", &path), ("format", "json")]), batch(&[]).schema(), &context()).unwrap();
     let chunk = staged(&mut *sink.writer(0).unwrap(), 1);
     sink.committer(0).unwrap().unwrap().commit(CheckpointId(1), &mut [Ok(chunk)].into_iter()).unwrap();
     assert_eq!(files(folder.path()), []);
@@ -68,7 +70,8 @@ fn a_checkpoint_without_rows_writes_nothing() {
 fn much_output_is_handed_over_before_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = format!("file://{}", folder.path().display());
-    let sink = Filesystem.sink(&table(&[("path", &path), ("format", "json")]), batch(&[]).schema(), &context()).unwrap();
+    let sink =
+        Filesystem.sink(&table(&[("path", &path), ("format", "json")]), batch(&[]).schema(), &context()).unwrap();
     let mut writer = sink.writer(0).unwrap();
     writer.write(&batch(&[1; 1000])).unwrap();
     assert!(writer.take_staged().is_none());

@@ -21,17 +21,15 @@
 //! differ in their event times.
 
 mod options;
-pub mod page_views;
 mod pace;
+pub mod page_views;
 mod reader;
 mod zipf;
 
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use tidemill_engine::connector::{
-    AssignedSplit, Connector, Result, Sink, Source, SourceReader, Split, TaskContext,
-};
+use tidemill_engine::connector::{AssignedSplit, Connector, Result, Sink, Source, SourceReader, Split, TaskContext};
 use tidemill_plan::Table;
 
 use crate::options::wrong_direction;

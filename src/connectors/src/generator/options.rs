@@ -48,7 +48,9 @@ impl GeneratorOptions {
                     .positive("events-per-second-of-event-time")?
                     .or(rows_per_second)
                     .unwrap_or(10_000),
-                max_out_of_orderness_ms: options.parsed("max-out-of-orderness-ms", "milliseconds, a whole number")?.unwrap_or(0),
+                max_out_of_orderness_ms: options
+                    .parsed("max-out-of-orderness-ms", "milliseconds, a whole number")?
+                    .unwrap_or(0),
             },
         };
         options.finish()?;

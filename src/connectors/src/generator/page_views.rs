@@ -79,9 +79,10 @@ const REFERRERS: [&str; 8] = [
 pub fn columns(table: &Table, schema: &SchemaRef) -> TableResult<Vec<Column>> {
     let one = |field: &Arc<arrow_schema::Field>| {
         let known = NAMES.iter().map(|(name, ..)| *name);
-        let (name, column, wanted) = NAMES.iter().find(|(name, ..)| name == field.name()).ok_or_else(|| {
-            Options::new(table).unknown(field.name(), "column", known)
-        })?;
+        let (name, column, wanted) = NAMES
+            .iter()
+            .find(|(name, ..)| name == field.name())
+            .ok_or_else(|| Options::new(table).unknown(field.name(), "column", known))?;
         let fits = match column {
             Column::Page | Column::Referrer => *field.data_type() == DataType::Utf8,
             Column::UserId | Column::Duration => *field.data_type() == DataType::Int64,
@@ -197,7 +198,9 @@ impl PageViews {
             Ok(match column {
                 Column::Page => self.pages_of(rows)?,
                 Column::Referrer => self.referrers_of(rows)?,
-                Column::UserId => Arc::new(Int64Array::from_iter_values(rows.each().map(|row| user_id(self.other_bits(row))))),
+                Column::UserId => {
+                    Arc::new(Int64Array::from_iter_values(rows.each().map(|row| user_id(self.other_bits(row)))))
+                }
                 Column::Duration => {
                     Arc::new(Int64Array::from_iter_values(rows.each().map(|row| duration_ms(self.other_bits(row)))))
                 }
@@ -251,11 +254,7 @@ impl RowRange {
     }
 }
 
-fn texts<'t>(
-    rows: RowRange,
-    nulls: Option<NullBuffer>,
-    text: impl Fn(u64) -> &'t str,
-) -> Result<ArrayRef, ArrowError> {
+fn texts<'t>(rows: RowRange, nulls: Option<NullBuffer>, text: impl Fn(u64) -> &'t str) -> Result<ArrayRef, ArrowError> {
     let mut bytes = Vec::with_capacity(rows.count * 32);
     let mut offsets = Vec::with_capacity(rows.count + 1);
     offsets.push(0);

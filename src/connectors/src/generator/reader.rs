@@ -93,14 +93,16 @@ impl SourceReader for GeneratorReader {
             self.splits.iter().map(|split| rows(split, options, elapsed_ms)).sum::<u64>()
         };
         let lag_records = match (options.rows_per_second, options.number_of_rows) {
-            (Some(_), _) => Some(sum(|split, options, elapsed| {
-                split.rows_due(options, elapsed).min(split.rows_left(options))
-            })),
+            (Some(_), _) => {
+                Some(sum(|split, options, elapsed| split.rows_due(options, elapsed).min(split.rows_left(options))))
+            }
             (None, Some(_)) => Some(sum(|split, options, _| split.rows_left(options))),
             (None, None) => None,
         };
-        let millis_behind_latest =
-            options.rows_per_second.zip(lag_records).map(|(rate, lag)| (u128::from(lag) * 1000 / u128::from(rate)) as u64);
+        let millis_behind_latest = options
+            .rows_per_second
+            .zip(lag_records)
+            .map(|(rate, lag)| (u128::from(lag) * 1000 / u128::from(rate)) as u64);
         SourceStats { records: self.records, lag_records, millis_behind_latest, ..SourceStats::default() }
     }
 }

@@ -63,7 +63,12 @@ fn reset(options: &Options<'_>, value: &str) -> Result<Reset> {
         "earliest" => Ok(Reset::Earliest),
         "latest" => Ok(Reset::Latest),
         "none" => Ok(Reset::Fail),
-        _ => Err(options.bad_value("properties.auto.offset.reset", value, "is unknown", "`earliest`, `latest` or `none`")),
+        _ => Err(options.bad_value(
+            "properties.auto.offset.reset",
+            value,
+            "is unknown",
+            "`earliest`, `latest` or `none`",
+        )),
     }
 }
 
@@ -97,11 +102,14 @@ pub fn consumer(options: &KafkaOptions, application: &str, splits: usize) -> Cli
     config.set("enable.auto.commit", "false");
     config.set("enable.partition.eof", "true");
     // A lost position is told, not papered over, unless the table says where to go on.
-    config.set("auto.offset.reset", match options.reset {
-        Reset::Unset | Reset::Fail => "error",
-        Reset::Earliest => "earliest",
-        Reset::Latest => "latest",
-    });
+    config.set(
+        "auto.offset.reset",
+        match options.reset {
+            Reset::Unset | Reset::Fail => "error",
+            Reset::Earliest => "earliest",
+            Reset::Latest => "latest",
+        },
+    );
     config
 }
 
@@ -127,7 +135,8 @@ pub fn producer(options: &KafkaOptions, application: &str) -> ClientConfig {
         ("partitioner", "murmur2_random"),
     ];
     for (name, value) in own {
-        if config.get(name).is_none() && !(name == "message.timeout.ms" && config.get("delivery.timeout.ms").is_some()) {
+        if config.get(name).is_none() && !(name == "message.timeout.ms" && config.get("delivery.timeout.ms").is_some())
+        {
             config.set(name, value);
         }
     }

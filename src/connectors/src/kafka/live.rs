@@ -77,7 +77,8 @@ impl LiveWriter {
     /// Sends what waits, as far as there is room.
     fn drain(&mut self) -> Result<()> {
         while let Some(record) = self.waiting.front() {
-            if !send(&self.producer, &self.topic, record.interval, record.key.as_deref(), &record.value, &self.trouble)? {
+            if !send(&self.producer, &self.topic, record.interval, record.key.as_deref(), &record.value, &self.trouble)?
+            {
                 break;
             }
             self.waiting.pop_front();

@@ -88,7 +88,12 @@ impl Offsets<'_> {
         splits.iter().map(|split| self.range(split, &at_time, &committed)).collect()
     }
 
-    fn range(&self, split: &AssignedSplit, at_time: &TopicPartitionList, committed: &TopicPartitionList) -> Result<Range> {
+    fn range(
+        &self,
+        split: &AssignedSplit,
+        at_time: &TopicPartitionList,
+        committed: &TopicPartitionList,
+    ) -> Result<Range> {
         let partition = split.number as i32;
         let kept = split.position.as_ref().map(|position| read_position(self.table, position)).transpose()?;
         let (low, high) = match kept {
@@ -102,8 +107,12 @@ impl Offsets<'_> {
         let next = match kept {
             Some((next, _)) => next,
             None => {
-                let known =
-                    Known { low, high, committed: self.offset(committed, partition), at_time: self.offset(at_time, partition) };
+                let known = Known {
+                    low,
+                    high,
+                    committed: self.offset(committed, partition),
+                    at_time: self.offset(at_time, partition),
+                };
                 first_offset(self.options.startup, self.options.reset, known).map_err(|reason| {
                     self.trouble.problem_of(format!("partition {partition} of `{}`: {reason}", self.options.topic))
                 })?
@@ -139,9 +148,12 @@ impl Offsets<'_> {
         let Some(group) = &self.options.group else { return Ok(TopicPartitionList::new()) };
         let client: BaseConsumer<Context> = create(&group_client(self.options, self.application, group), self.trouble)?;
         let list = self.list(partitions, Offset::Invalid)?;
-        retry(self.trouble, &format!("ask for the offsets of the group `{group}`"), OPEN_TIMEOUT, |timeout: Duration| {
-            client.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())
-        })
+        retry(
+            self.trouble,
+            &format!("ask for the offsets of the group `{group}`"),
+            OPEN_TIMEOUT,
+            |timeout: Duration| client.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string()),
+        )
     }
 
     fn offset(&self, list: &TopicPartitionList, partition: i32) -> Option<i64> {

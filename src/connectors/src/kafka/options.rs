@@ -61,9 +61,21 @@ const UNSUPPORTED: [(&str, &str, &str); 8] = [
         "leave it out; change any option or restart the application after adding partitions",
     ),
     ("scan.startup.specific-offsets", "positions come from snapshots", "use `timestamp` or `earliest-offset`"),
-    ("scan.bounded.specific-offsets", "only the latest offset can be the end", "use `scan.bounded.mode` = `latest-offset`"),
-    ("scan.bounded.timestamp-millis", "only the latest offset can be the end", "use `scan.bounded.mode` = `latest-offset`"),
-    ("sink.partitioner", "records are placed by the hash of their key, without one in turn", "set `key.fields` instead"),
+    (
+        "scan.bounded.specific-offsets",
+        "only the latest offset can be the end",
+        "use `scan.bounded.mode` = `latest-offset`",
+    ),
+    (
+        "scan.bounded.timestamp-millis",
+        "only the latest offset can be the end",
+        "use `scan.bounded.mode` = `latest-offset`",
+    ),
+    (
+        "sink.partitioner",
+        "records are placed by the hash of their key, without one in turn",
+        "set `key.fields` instead",
+    ),
     ("sink.parallelism", "sinks run with the application's parallelism", "leave it out"),
     ("key.fields-prefix", "key columns have their own names", "leave it out"),
 ];
@@ -150,7 +162,9 @@ fn key(options: &Options<'_>) -> Result<(Vec<String>, bool)> {
     let format = options.choice("key.format", &[("json", ())])?;
     let in_value = options.choice("value.fields-include", &[("ALL", true), ("EXCEPT_KEY", false)])?;
     match (fields, format) {
-        (None, Some(())) => Err(options.invalid("`key.format` without `key.fields`", "add `key.fields`, or leave both out")),
+        (None, Some(())) => {
+            Err(options.invalid("`key.format` without `key.fields`", "add `key.fields`, or leave both out"))
+        }
         (Some(_), None) => Err(options.invalid("`key.fields` needs `key.format`", "add 'key.format' = 'json'")),
         (None, None) if in_value == Some(false) => {
             Err(options.invalid("`EXCEPT_KEY` without `key.fields`", "add `key.fields`, or leave both out"))

@@ -259,7 +259,8 @@ impl Open {
             self.send_chunk(topic, chunk.map_err(Failed::Chunks)?, deadline)?;
         }
         let group = self.group.group_metadata().ok_or_else(|| Failed::Shut("the consumer has no group".into()))?;
-        let number = i64::try_from(checkpoint.0).map_err(|_| Failed::Shut("the checkpoint's number is too large".into()))?;
+        let number =
+            i64::try_from(checkpoint.0).map_err(|_| Failed::Shut("the checkpoint's number is too large".into()))?;
         let offsets = marker(topic, Offset::Offset(number)).map_err(Failed::Shut)?;
         self.producer.flush(left(deadline)).map_err(|error| Failed::Abort(error.to_string()))?;
         call(deadline, || self.producer.send_offsets_to_transaction(&offsets, &group, CALL_TIMEOUT))?;
@@ -282,7 +283,9 @@ impl Open {
                 record.key = frame.key;
                 match self.producer.send(record) {
                     Ok(()) => break,
-                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if Instant::now() < deadline => {
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
+                        if Instant::now() < deadline =>
+                    {
                         std::thread::sleep(Duration::from_millis(2));
                     }
                     Err((error, _)) => return Err(Failed::Abort(error.to_string())),
@@ -302,12 +305,17 @@ fn left(deadline: Instant) -> Duration {
 }
 
 /// Calls until it works, the client says that it cannot, or the time is over.
-fn call(deadline: Instant, mut act: impl FnMut() -> std::result::Result<(), KafkaError>) -> std::result::Result<(), Failed> {
+fn call(
+    deadline: Instant,
+    mut act: impl FnMut() -> std::result::Result<(), KafkaError>,
+) -> std::result::Result<(), Failed> {
     loop {
         match act() {
             Ok(()) => return Ok(()),
             Err(KafkaError::Transaction(error)) if error.is_fatal() => return Err(Failed::Shut(error.to_string())),
-            Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => return Err(Failed::Abort(error.to_string())),
+            Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
+                return Err(Failed::Abort(error.to_string()));
+            }
             Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(100));
             }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_consume_start_queue, rd_kafka_consume_stop, rd_kafka_get_watermark_offsets,
-    rd_kafka_last_error, rd_kafka_message_destroy, rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_queue_destroy,
-    rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_timestamp_type_t, rd_kafka_topic_destroy, rd_kafka_topic_new,
-    rd_kafka_topic_t,
+    rd_kafka_last_error, rd_kafka_message_destroy, rd_kafka_message_t, rd_kafka_message_timestamp,
+    rd_kafka_queue_destroy, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_timestamp_type_t, rd_kafka_topic_destroy,
+    rd_kafka_topic_new, rd_kafka_topic_t,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -53,8 +53,7 @@ impl Topic {
     pub fn new(client: Arc<BaseConsumer<Context>>, name: &str) -> Result<Self, RDKafkaErrorCode> {
         let name = CString::new(name).map_err(|_| RDKafkaErrorCode::InvalidArgument)?;
         // SAFETY: the client is alive, the name ends with a zero; no configuration is passed.
-        let handle =
-            unsafe { rd_kafka_topic_new(client.client().native_ptr(), name.as_ptr(), std::ptr::null_mut()) };
+        let handle = unsafe { rd_kafka_topic_new(client.client().native_ptr(), name.as_ptr(), std::ptr::null_mut()) };
         let handle = NonNull::new(handle).ok_or_else(last_error)?;
         Ok(Self { client, handle, name })
     }

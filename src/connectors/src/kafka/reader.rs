@@ -142,7 +142,9 @@ impl KafkaReader {
                 partition.stop_at_end();
                 self.table.trouble.clear();
             }
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => return Err(self.lost(split, &text)),
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
+                return Err(self.lost(split, &text));
+            }
             RDKafkaErrorCode::BadCompression
             | RDKafkaErrorCode::BadMessage
             | RDKafkaErrorCode::NotImplemented
@@ -161,7 +163,8 @@ impl KafkaReader {
                 "failed to decode the record at offset {offset} of partition {} of `{}`: {}",
                 partition.range.partition, self.table.options.topic, bad.reason
             ),
-            remedy: "set 'json.ignore-parse-errors' = 'true' to skip and count such records, or correct the columns".into(),
+            remedy: "set 'json.ignore-parse-errors' = 'true' to skip and count such records, or correct the columns"
+                .into(),
             ..self.table.trouble.problem_of(String::new())
         }
     }
@@ -173,9 +176,10 @@ impl KafkaReader {
                 "offset {} of partition {} of `{}` is not there: {text}",
                 range.next, range.partition, self.table.options.topic
             ),
-            remedy: "the topic's retention may have deleted records not yet read; set 'properties.auto.offset.reset' to \
+            remedy:
+                "the topic's retention may have deleted records not yet read; set 'properties.auto.offset.reset' to \
                      `earliest` or `latest` to go on without them"
-                .into(),
+                    .into(),
             ..self.table.trouble.problem_of(String::new())
         }
     }
@@ -251,8 +255,11 @@ impl SourceReader for KafkaReader {
         let mut offsets = TopicPartitionList::new();
         for (partition, value) in self.partitions.iter().zip(positions) {
             if let Ok((next, _)) = read_position("", value) {
-                let added =
-                    offsets.add_partition_offset(&self.table.options.topic, partition.range.partition, Offset::Offset(next));
+                let added = offsets.add_partition_offset(
+                    &self.table.options.topic,
+                    partition.range.partition,
+                    Offset::Offset(next),
+                );
                 debug_assert!(added.is_ok(), "offsets are not negative");
             }
         }

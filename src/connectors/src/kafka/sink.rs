@@ -85,9 +85,10 @@ impl RecordEncoder {
     fn new(table: &Table, schema: &SchemaRef, options: &KafkaOptions) -> Result<Self> {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let place = |name: &String| {
-            names.iter().position(|known| known == name).ok_or_else(|| {
-                Options::new(table).unknown(name, "column for `key.fields`", names.iter().copied())
-            })
+            names
+                .iter()
+                .position(|known| known == name)
+                .ok_or_else(|| Options::new(table).unknown(name, "column for `key.fields`", names.iter().copied()))
         };
         let keys = options.key_fields.iter().map(place).collect::<Result<Vec<_>>>()?;
         let values = (0..names.len()).filter(|column| options.key_in_value || !keys.contains(column)).collect();

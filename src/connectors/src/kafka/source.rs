@@ -73,7 +73,8 @@ impl Source for KafkaSource {
             client: Arc::new(create(&config, &trouble)?),
             trouble,
         };
-        let decoders = splits.iter().map(|_| Decoder::new(&self.table, self.schema.clone(), self.options.json, BATCH_ROWS));
+        let decoders =
+            splits.iter().map(|_| Decoder::new(&self.table, self.schema.clone(), self.options.json, BATCH_ROWS));
         Ok(Box::new(KafkaReader::new(&self.table.name, table, &splits, decoders.collect::<Result<_>>()?)?))
     }
 

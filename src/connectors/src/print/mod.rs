@@ -126,8 +126,12 @@ mod tests {
     #[test]
     fn rows_go_where_they_are_redirected() {
         let table = Table { name: "out".into(), connector: "log".into(), options: Default::default() };
-        let context =
-            TaskContext { application: "a/b".into(), application_uid: "u".into(), operator: "o".into(), parallelism: 1 };
+        let context = TaskContext {
+            application: "a/b".into(),
+            application_uid: "u".into(),
+            operator: "o".into(),
+            parallelism: 1,
+        };
         let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)]).unwrap();
         let sink = Print.sink(&table, batch.schema(), &context).unwrap();
         let (sender, receiver) = mpsc::channel();

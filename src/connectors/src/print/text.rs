@@ -52,7 +52,9 @@ impl<'a> Cells<'a> {
     fn write(&self, row: usize, out: &mut String) -> Result<(), ArrowError> {
         match self {
             Self::Timestamps { array, .. } if array.is_null(row) => out.push_str("null"),
-            Self::Timestamps { values, per_second, zoned, .. } => out.push_str(&java_time(values[row], *per_second, *zoned)),
+            Self::Timestamps { values, per_second, zoned, .. } => {
+                out.push_str(&java_time(values[row], *per_second, *zoned))
+            }
             Self::Other(formatter) => write!(out, "{}", formatter.value(row)).map_err(failed)?,
         }
         Ok(())

@@ -26,9 +26,15 @@ pub enum Cell {
     Null,
     String(RawString),
     /// A number, `true` or `false`.
-    Bare { start: usize, end: usize },
+    Bare {
+        start: usize,
+        end: usize,
+    },
     /// An object or array.
-    Nested { start: usize, end: usize },
+    Nested {
+        start: usize,
+        end: usize,
+    },
 }
 
 /// One column of a batch that is being built.
@@ -179,7 +185,9 @@ impl Values {
             Self::Float64(values) => values.push(float()?),
             Self::Float32(values) => values.push(float()? as f32),
             Self::Decimal { values, precision, scale } => {
-                values.push(parse_decimal(text, *precision, *scale).ok_or(Mismatch("is no number that fits the DECIMAL"))?);
+                values.push(
+                    parse_decimal(text, *precision, *scale).ok_or(Mismatch("is no number that fits the DECIMAL"))?,
+                );
             }
             _ => return Err(Mismatch("is a number")),
         }
@@ -258,9 +266,9 @@ impl Values {
             Self::Int64(values) => primitive::<Int64Type>(values, nulls)?,
             Self::Float32(values) => primitive::<Float32Type>(values, nulls)?,
             Self::Float64(values) => primitive::<Float64Type>(values, nulls)?,
-            Self::Decimal { values, precision, scale } => Arc::new(
-                Decimal128Array::try_new(taken(values), nulls)?.with_precision_and_scale(*precision, *scale)?,
-            ),
+            Self::Decimal { values, precision, scale } => {
+                Arc::new(Decimal128Array::try_new(taken(values), nulls)?.with_precision_and_scale(*precision, *scale)?)
+            }
             Self::Date(values) => primitive::<Date32Type>(values, nulls)?,
             Self::Time { values, unit: TimeUnit::Second } => primitive::<Time32SecondType>(values, nulls)?,
             Self::Time { values, .. } => primitive::<Time32MillisecondType>(values, nulls)?,
@@ -282,7 +290,9 @@ fn timestamp(text: &[u8], unit: TimeUnit, with_zone: bool) -> Result<i64, Mismat
     let seconds = match (parsed.zone, with_zone) {
         (Zone::Absent, false) => parsed.seconds,
         (Zone::Offset(offset), true) => parsed.seconds - offset,
-        (Zone::Absent, true) => return Err(Mismatch("has no zone, which a TIMESTAMP_LTZ needs; write a `Z` at its end")),
+        (Zone::Absent, true) => {
+            return Err(Mismatch("has no zone, which a TIMESTAMP_LTZ needs; write a `Z` at its end"));
+        }
         (Zone::Offset(_), false) => return Err(Mismatch("has a zone, so its column must be a TIMESTAMP_LTZ")),
     };
     let nanoseconds = i64::from(parsed.nanoseconds);
@@ -310,7 +320,10 @@ fn taken<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuf
     ScalarBuffer::from(std::mem::replace(values, Vec::with_capacity(capacity)))
 }
 
-fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<T::Native>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+fn primitive<T: ArrowPrimitiveType>(
+    values: &mut Vec<T::Native>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(PrimitiveArray::<T>::try_new(taken(values), nulls)?))
 }
 
@@ -322,7 +335,9 @@ fn timestamps(
 ) -> Result<ArrayRef, ArrowError> {
     let values = taken(values);
     Ok(match unit {
-        TimeUnit::Second => Arc::new(PrimitiveArray::<TimestampSecondType>::try_new(values, nulls)?.with_timezone_opt(zone)),
+        TimeUnit::Second => {
+            Arc::new(PrimitiveArray::<TimestampSecondType>::try_new(values, nulls)?.with_timezone_opt(zone))
+        }
         TimeUnit::Millisecond => {
             Arc::new(PrimitiveArray::<TimestampMillisecondType>::try_new(values, nulls)?.with_timezone_opt(zone))
         }

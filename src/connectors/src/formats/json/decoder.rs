@@ -43,9 +43,15 @@ impl Decoder {
                     "leave it out, or declare only columns of simple types",
                 ));
             }
-            None => Way::Nested(NestedDecoder::new(schema, capacity, options.ignore_parse_errors).map_err(|error| {
-                invalid(table, format!("JSON cannot be read into these columns: {error}"), "change the columns' types")
-            })?),
+            None => {
+                Way::Nested(NestedDecoder::new(schema, capacity, options.ignore_parse_errors).map_err(|error| {
+                    invalid(
+                        table,
+                        format!("JSON cannot be read into these columns: {error}"),
+                        "change the columns' types",
+                    )
+                })?)
+            }
         };
         Ok(Self { way, options, undecodable: 0 })
     }
@@ -56,10 +62,7 @@ impl Decoder {
     }
 
     /// The rows of these messages. Empty messages are none.
-    pub fn decode<'m>(
-        &mut self,
-        messages: impl Iterator<Item = &'m [u8]> + Clone,
-    ) -> Result<RecordBatch, BadMessage> {
+    pub fn decode<'m>(&mut self, messages: impl Iterator<Item = &'m [u8]> + Clone) -> Result<RecordBatch, BadMessage> {
         match &mut self.way {
             Way::Flat(_) => self.decode_flat(messages),
             Way::Nested(_) => self.decode_nested(messages),
@@ -84,12 +87,10 @@ impl Decoder {
     }
 
     /// All at once; if that fails, one by one to find the bad ones.
-    fn decode_nested<'m>(
-        &mut self,
-        messages: impl Iterator<Item = &'m [u8]>,
-    ) -> Result<RecordBatch, BadMessage> {
+    fn decode_nested<'m>(&mut self, messages: impl Iterator<Item = &'m [u8]>) -> Result<RecordBatch, BadMessage> {
         let Way::Nested(decoder) = &self.way else { unreachable!("asked only for the nested way") };
-        let mut messages: Vec<(usize, &[u8])> = messages.enumerate().filter(|(_, message)| holds_something(message)).collect();
+        let mut messages: Vec<(usize, &[u8])> =
+            messages.enumerate().filter(|(_, message)| holds_something(message)).collect();
         let plain: Vec<&[u8]> = messages.iter().map(|(_, message)| *message).collect();
         if let Ok(rows) = decoder.decode(&plain) {
             return Ok(rows);

@@ -65,11 +65,19 @@ fn values_are_converted_as_flink_does() {
         (DataType::Binary, r#""AQL/""#, "0102ff"),
         (timestamp.clone(), r#""2026-01-02 03:04:05.678""#, "2026-01-02T03:04:05.678"),
         (timestamp.clone(), r#""2026-01-02T03:04:05""#, "2026-01-02T03:04:05"),
-        (timestamp.clone(), r#""2026-01-02 03:04:05Z""#, "refused: the field `v` has a zone, so its column must be a TIMESTAMP_LTZ"),
+        (
+            timestamp.clone(),
+            r#""2026-01-02 03:04:05Z""#,
+            "refused: the field `v` has a zone, so its column must be a TIMESTAMP_LTZ",
+        ),
         (timestamp, "1767323045678", "refused: the field `v` is a number where a date or time in quotes was expected"),
         (instant.clone(), r#""2026-01-02T03:04:05.678Z""#, "2026-01-02T03:04:05.678Z"),
         (instant.clone(), r#""2026-01-02 05:04:05+02:00""#, "2026-01-02T03:04:05Z"),
-        (instant, r#""2026-01-02 03:04:05""#, "refused: the field `v` has no zone, which a TIMESTAMP_LTZ needs; write a `Z` at its end"),
+        (
+            instant,
+            r#""2026-01-02 03:04:05""#,
+            "refused: the field `v` has no zone, which a TIMESTAMP_LTZ needs; write a `Z` at its end",
+        ),
     ] {
         assert_eq!(one(data_type.clone(), value), expected, "{data_type} from {value}");
     }
@@ -104,8 +112,18 @@ fn fields_may_be_missing_unknown_doubled_escaped_and_in_any_order() {
 }
 
 const BROKEN: [&str; 12] = [
-    "{", "}", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1"#, r#"{"a":1,}"#, r#"{"a":1}{"a":2}"#, r#"{"a":1} x"#, "[1]", "7",
-    r#"{"x":tru,"a":1}"#, r#"{'a':1}"#,
+    "{",
+    "}",
+    r#"{"a"}"#,
+    r#"{"a":}"#,
+    r#"{"a":1"#,
+    r#"{"a":1,}"#,
+    r#"{"a":1}{"a":2}"#,
+    r#"{"a":1} x"#,
+    "[1]",
+    "7",
+    r#"{"x":tru,"a":1}"#,
+    r#"{'a':1}"#,
 ];
 
 #[test]
@@ -125,7 +143,8 @@ fn broken_messages_are_skipped_and_counted_when_the_table_says_so() {
         [(schema(&[("a", DataType::Int64)]), ""), (schema(&[("a", DataType::Int64), ("n", nested)]), forgiven)]
     {
         for broken in BROKEN.into_iter().filter(|broken| *broken != forgiven) {
-            let (rows, undecodable) = decode(LENIENT, columns.clone(), &[r#"{"a":1}"#, broken, "", "null", r#"{"a":2}"#]);
+            let (rows, undecodable) =
+                decode(LENIENT, columns.clone(), &[r#"{"a":1}"#, broken, "", "null", r#"{"a":2}"#]);
             assert_eq!((rows.unwrap().num_rows(), undecodable), (2, 1), "{broken}");
         }
     }

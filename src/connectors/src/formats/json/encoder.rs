@@ -301,7 +301,10 @@ mod tests {
             ("sum", Arc::new(Decimal128Array::from(vec![150, -5]).with_precision_and_scale(10, 2).unwrap())),
             ("day", Arc::new(Date32Array::from(vec![0, 20455]))),
             ("new", Arc::new(BooleanArray::from(vec![true, false]))),
-            ("list", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1), None]), None]))),
+            (
+                "list",
+                Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1), None]), None])),
+            ),
         ]
     }
 
@@ -326,7 +329,8 @@ mod tests {
 
     #[test]
     fn nulls_may_be_left_out_and_timestamps_be_iso() {
-        let options = JsonOptions { ignore_null_fields: true, timestamps: TimestampStandard::Iso8601, ..Default::default() };
+        let options =
+            JsonOptions { ignore_null_fields: true, timestamps: TimestampStandard::Iso8601, ..Default::default() };
         let lines = encoded(options, columns().into_iter().take(3).collect());
         assert_eq!(lines[1], r#"{"views":7,"at":"1969-12-31T23:59:59.999"}"#);
     }

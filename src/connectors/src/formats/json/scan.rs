@@ -212,9 +212,9 @@ fn skip_nested(text: &[u8], at: usize) -> Scanned<usize> {
 }
 
 fn nested_bare(text: &[u8], at: usize) -> usize {
-    let length = text[at..].iter().position(|byte| {
-        matches!(byte, b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'{' | b'[')
-    });
+    let length = text[at..]
+        .iter()
+        .position(|byte| matches!(byte, b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'{' | b'['));
     length.map_or(text.len(), |length| at + length)
 }
 
@@ -227,7 +227,8 @@ pub fn unescape(raw: &[u8], at: usize, out: &mut Vec<u8>) -> Scanned<()> {
         if plain == raw.len() {
             break;
         }
-        place = escape(raw, plain, out).ok_or(Fault { at: at + plain, reason: "an escape in a string is not valid" })?;
+        place =
+            escape(raw, plain, out).ok_or(Fault { at: at + plain, reason: "an escape in a string is not valid" })?;
     }
     Ok(())
 }
