@@ -8,21 +8,45 @@ use serde::{Deserialize, Serialize};
 pub enum Expression {
     Column(usize),
     Literal(Literal),
-    Binary { left: Box<Expression>, operator: BinaryOperator, right: Box<Expression> },
+    Binary {
+        left: Box<Expression>,
+        operator: BinaryOperator,
+        right: Box<Expression>,
+    },
     Not(Box<Expression>),
     Negative(Box<Expression>),
     IsNull(Box<Expression>),
     IsTrue(Box<Expression>),
     IsFalse(Box<Expression>),
     /// A cast that fails the job on bad input, or with `or_null` (TRY_CAST) yields NULL.
-    Cast { expression: Box<Expression>, to: DataType, or_null: bool },
+    Cast {
+        expression: Box<Expression>,
+        to: DataType,
+        or_null: bool,
+    },
     /// `CASE WHEN … THEN … ELSE … END`, the searched form.
-    Case { branches: Vec<(Expression, Expression)>, otherwise: Option<Box<Expression>> },
-    InList { expression: Box<Expression>, list: Vec<Expression>, negated: bool },
+    Case {
+        branches: Vec<(Expression, Expression)>,
+        otherwise: Option<Box<Expression>>,
+    },
+    InList {
+        expression: Box<Expression>,
+        list: Vec<Expression>,
+        negated: bool,
+    },
     /// SQL LIKE with `\` as default escape character.
-    Like { expression: Box<Expression>, pattern: Box<Expression>, escape: Option<char>, negated: bool },
+    Like {
+        expression: Box<Expression>,
+        pattern: Box<Expression>,
+        escape: Option<char>,
+        negated: bool,
+    },
     /// A function of [`crate::functions`], by its registered name.
-    Call { function: String, arguments: Vec<Expression>, returns: DataType },
+    Call {
+        function: String,
+        arguments: Vec<Expression>,
+        returns: DataType,
+    },
 }
 
 /// A constant.
@@ -37,7 +61,11 @@ pub enum Literal {
     Int64(i64),
     Float32(f32),
     Float64(f64),
-    Decimal128 { value: i128, precision: u8, scale: i8 },
+    Decimal128 {
+        value: i128,
+        precision: u8,
+        scale: i8,
+    },
     Utf8(String),
     Binary(Vec<u8>),
     /// Days since 1970.
@@ -45,9 +73,16 @@ pub enum Literal {
     /// Milliseconds since midnight.
     Time32Millis(i32),
     /// Milliseconds since 1970; with a zone it is a TIMESTAMP_LTZ.
-    TimestampMillis { value: i64, zone: Option<String> },
+    TimestampMillis {
+        value: i64,
+        zone: Option<String>,
+    },
     /// An interval of months, days and nanoseconds.
-    Interval { months: i32, days: i32, nanoseconds: i64 },
+    Interval {
+        months: i32,
+        days: i32,
+        nanoseconds: i64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,6 @@ mod nodes;
 
 pub use expression::{BinaryOperator, Expression, Literal};
 pub use nodes::{
-    AggregateCall, AggregateFunction, Calc, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan,
-    Table, Watermark, Window, WindowAggregate, WindowOutput,
+    AggregateCall, AggregateFunction, Calc, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source,
+    StreamPlan, Table, Watermark, Window, WindowAggregate, WindowOutput,
 };

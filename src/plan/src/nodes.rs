@@ -97,9 +97,16 @@ pub struct WindowAggregate {
 /// Windows over a time line in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Window {
-    Tumble { size_ms: i64, offset_ms: i64 },
+    Tumble {
+        size_ms: i64,
+        offset_ms: i64,
+    },
     /// A window of `size_ms` starts every `slide_ms`; the size is a multiple of the slide.
-    Hop { size_ms: i64, slide_ms: i64, offset_ms: i64 },
+    Hop {
+        size_ms: i64,
+        slide_ms: i64,
+        offset_ms: i64,
+    },
 }
 
 /// A column that tells of the window itself. `Time` is `End - 1 ms`, the window's rowtime.

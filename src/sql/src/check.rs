@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use arrow_schema::{DataType, Schema, TimeUnit};
 use tidemill_plan::functions;
 use tidemill_plan::{
-    AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, StreamPlan, WindowAggregate, WindowOutput,
+    AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, StreamPlan, WindowAggregate,
+    WindowOutput,
 };
 
 use crate::types::{INTERVAL, TIMESTAMP, timestamp_ltz};
@@ -134,7 +135,9 @@ fn call_type(name: &str, arguments: &[Expression], returns: &DataType, input: &S
     let function = functions::by_registered_name(name).ok_or(format!("there is no function {name}"))?;
     let types: Vec<DataType> = arguments.iter().map(|argument| type_of(argument, input)).collect::<Result<_, _>>()?;
     let takes = |form: &&functions::Form| {
-        let exactly = |(place, found): (usize, &DataType)| form.parameter(place).and_then(|p| p.accepts(found)).as_ref() == Some(found);
+        let exactly = |(place, found): (usize, &DataType)| {
+            form.parameter(place).and_then(|p| p.accepts(found)).as_ref() == Some(found)
+        };
         form.takes(types.len()) && types.iter().enumerate().all(exactly)
     };
     let form = function.forms.iter().find(takes).ok_or(format!("{name} does not take {types:?}"))?;
@@ -187,7 +190,9 @@ fn literal_type(literal: &Literal) -> DataType {
         Literal::Binary(_) => DataType::Binary,
         Literal::Date32(_) => DataType::Date32,
         Literal::Time32Millis(_) => DataType::Time32(TimeUnit::Millisecond),
-        Literal::TimestampMillis { zone, .. } => DataType::Timestamp(TimeUnit::Millisecond, zone.clone().map(Into::into)),
+        Literal::TimestampMillis { zone, .. } => {
+            DataType::Timestamp(TimeUnit::Millisecond, zone.clone().map(Into::into))
+        }
         Literal::Interval { .. } => INTERVAL,
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn define_from_catalog(definition: &TableDefinition) -> Result<Define
     for column in &definition.columns {
         let kind = match &column.kind {
             ColumnKind::Physical(data_type) => parse_column_type(data_type),
-            ColumnKind::Computed(expression) => parse_expression(expression).map(ColumnSyntax::Computed),
+            ColumnKind::Computed(expression) => parse_expression(expression).map(Box::new).map(ColumnSyntax::Computed),
         };
         let kind = kind.map_err(part(format!("column {}", column.name)))?;
         columns.push(Column { name: Ident::new(&column.name), kind });
@@ -125,7 +125,11 @@ fn physical_columns(create: &CreateTable, origin: Origin<'_>) -> Result<(Vec<Fie
         fields.push(Field::plain(name, understood.arrow, !not_null && !in_key));
     }
     if fields.is_empty() {
-        let error = SqlError::new(create.name.span, "the table has no stored columns", "declare at least one column with a type");
+        let error = SqlError::new(
+            create.name.span,
+            "the table has no stored columns",
+            "declare at least one column with a type",
+        );
         return Err(origin.place(error, || "columns".to_string()));
     }
     Ok((fields, warnings))
@@ -164,12 +168,16 @@ fn check_primary_key(create: &CreateTable, physical: &[Field]) -> Result<()> {
 }
 
 /// The columns with the watermark's marked, and the watermark over the physical columns.
-fn watermark(clause: &WatermarkClause, mut columns: Vec<(Field, Expression)>) -> Result<(Vec<(Field, Expression)>, Expression)> {
+fn watermark(
+    clause: &WatermarkClause,
+    mut columns: Vec<(Field, Expression)>,
+) -> Result<(Vec<(Field, Expression)>, Expression)> {
     let fields: Vec<Field> = columns.iter().map(|(field, _)| field.clone()).collect();
     let scope = Scope::of_fields(&fields, None);
     let (column, _) = scope.resolve(std::slice::from_ref(&clause.column))?;
     if column.data_type != TIMESTAMP && column.data_type != timestamp_ltz() {
-        let message = format!("the watermark is for `{}`, which is {}", clause.column.value, types::name(&column.data_type));
+        let message =
+            format!("the watermark is for `{}`, which is {}", clause.column.value, types::name(&column.data_type));
         return Err(SqlError::new(clause.column.span, message, "it must be TIMESTAMP(3) or TIMESTAMP_LTZ(3)"));
     }
     let typed = Binder::over(&scope).bind(&clause.expression)?;

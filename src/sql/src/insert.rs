@@ -68,7 +68,11 @@ fn targets<'a>(table: &'a Table, insert: &Insert) -> Result<Vec<&'a Field>> {
             SqlError::new(name.span, message, format!("it has {}", list(&table.physical)))
         })?;
         if targets.contains(&field) {
-            return Err(SqlError::new(name.span, format!("the column `{}` is named twice", name.value), "name it once"));
+            return Err(SqlError::new(
+                name.span,
+                format!("the column `{}` is named twice", name.value),
+                "name it once",
+            ));
         }
         targets.push(field);
     }
@@ -92,7 +96,11 @@ fn check_count(relation: &Relation, targets: &[&Field], table: &Table, insert: &
 }
 
 fn list(fields: &[Field]) -> String {
-    fields.iter().map(|field| format!("{} {}", field.name, types::name(&field.data_type))).collect::<Vec<_>>().join(", ")
+    fields
+        .iter()
+        .map(|field| format!("{} {}", field.name, types::name(&field.data_type)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn assigned(value: Typed, field: &Field, source: Option<&str>, span: Span, table: &Table) -> Result<Typed> {
@@ -100,7 +108,8 @@ fn assigned(value: Typed, field: &Field, source: Option<&str>, span: Span, table
     assign(value, &field.data_type, span).unwrap_or_else(|| {
         let to = types::name(&field.data_type);
         let source = source.unwrap_or_default();
-        let message = format!("the query's column `{source}` is {from} but `{}`.`{}` is {to}", table.table.name, field.name);
+        let message =
+            format!("the query's column `{source}` is {from} but `{}`.`{}` is {to}", table.table.name, field.name);
         Err(SqlError::new(span, message, format!("CAST it to {to}")))
     })
 }

@@ -54,7 +54,12 @@ pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlE
     let script = session::read(text, catalog)?;
     let plan = lower::lower(&script);
     debug_assert_eq!(check::violations(&plan), Vec::<String>::new());
-    Ok(Compiled { plan, warnings: script.warnings, tables_read: script.tables_read, tables_written: script.tables_written })
+    Ok(Compiled {
+        plan,
+        warnings: script.warnings,
+        tables_read: script.tables_read,
+        tables_written: script.tables_written,
+    })
 }
 
 /// The plan as a readable tree for each sink: operators with their uid, columns, keys, windows, changelog and state.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use tidemill_plan::{
-    AggregateCall, Calc, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Watermark, WindowAggregate,
+    AggregateCall, Calc, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Watermark,
+    WindowAggregate,
 };
 
 use crate::expressions::substitute;
@@ -33,7 +34,8 @@ pub(crate) fn lower(script: &Script) -> StreamPlan {
         // Rows without any column could not be counted.
         columns.insert(0);
     }
-    let mut layout = Layout { nodes: Vec::new(), uids: BTreeSet::new(), sources: BTreeMap::new(), settings: &script.settings };
+    let mut layout =
+        Layout { nodes: Vec::new(), uids: BTreeSet::new(), sources: BTreeMap::new(), settings: &script.settings };
     for (relation, inserted) in merged {
         let needed = all_columns(&relation);
         let (relation, _) = prune(relation, &needed, &tables);
@@ -60,7 +62,12 @@ impl Layout<'_> {
         let input = self.place(relation, name, Names::AreRead);
         let uid = self.unique(&format!("sink-{}", word(name)), Numbering::FromTwo);
         let schema = schema_of(&table.physical);
-        self.push(PlanNode { uid, inputs: vec![input], kind: NodeKind::Sink(Sink { table: table.table.clone() }), schema });
+        self.push(PlanNode {
+            uid,
+            inputs: vec![input],
+            kind: NodeKind::Sink(Sink { table: table.table.clone() }),
+            schema,
+        });
     }
 
     fn place(&mut self, relation: Relation, sink: &str, names: Names) -> usize {
@@ -73,10 +80,16 @@ impl Layout<'_> {
                     return input;
                 }
                 let named = schema.fields().iter().zip(projection);
-                let projection =
-                    named.map(|(field, expression)| NamedExpression { name: field.name().clone(), expression }).collect();
+                let projection = named
+                    .map(|(field, expression)| NamedExpression { name: field.name().clone(), expression })
+                    .collect();
                 let uid = self.unique(&format!("calc-{}", word(sink)), Numbering::FromOne);
-                self.push(PlanNode { uid, inputs: vec![input], kind: NodeKind::Calc(Calc { filter, projection }), schema })
+                self.push(PlanNode {
+                    uid,
+                    inputs: vec![input],
+                    kind: NodeKind::Calc(Calc { filter, projection }),
+                    schema,
+                })
             }
             Node::WindowAggregate { input, aggregate } => {
                 let input = self.place(*input, sink, Names::AreNot);
@@ -92,7 +105,8 @@ impl Layout<'_> {
         if let Some(place) = self.sources.get(name) {
             return *place;
         }
-        let moved = |place: usize| Expression::Column(columns.iter().position(|column| *column == place).unwrap_or_default());
+        let moved =
+            |place: usize| Expression::Column(columns.iter().position(|column| *column == place).unwrap_or_default());
         let watermark = table.watermark.as_ref().map(|watermark| Watermark {
             expression: substitute(&watermark.expression, &moved),
             idle_timeout_ms: watermark.idle_timeout_ms.or(self.settings.idle_timeout_ms),
@@ -138,7 +152,11 @@ fn fnv(bytes: &[u8]) -> u32 {
 }
 
 fn window_aggregate(aggregate: Aggregate) -> WindowAggregate {
-    let call = |call: crate::relation::Call| AggregateCall { function: call.function, argument: call.argument, filter: call.filter };
+    let call = |call: crate::relation::Call| AggregateCall {
+        function: call.function,
+        argument: call.argument,
+        filter: call.filter,
+    };
     WindowAggregate {
         window: aggregate.window,
         time_column: aggregate.time_column,
@@ -165,7 +183,8 @@ fn changes_nothing(projection: &[Expression], schema: &SchemaRef, input: &Schema
 fn schema_of(fields: &[Field]) -> SchemaRef {
     let mut names = BTreeSet::new();
     let unique = |field: &Field| {
-        let candidates = std::iter::once(field.name.clone()).chain((0..).map(|number| format!("{}{number}", field.name)));
+        let candidates =
+            std::iter::once(field.name.clone()).chain((0..).map(|number| format!("{}{number}", field.name)));
         let name = candidates.into_iter().find(|name| names.insert(name.clone())).unwrap_or_default();
         arrow_schema::Field::new(name, field.data_type.clone(), true)
     };

@@ -20,9 +20,19 @@ pub(crate) struct Relation {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     /// The physical columns of a table at these places.
-    Scan { table: Rc<Table>, columns: Vec<usize> },
-    Calc { input: Box<Relation>, filter: Option<Expression>, projection: Vec<Expression> },
-    WindowAggregate { input: Box<Relation>, aggregate: Aggregate },
+    Scan {
+        table: Rc<Table>,
+        columns: Vec<usize>,
+    },
+    Calc {
+        input: Box<Relation>,
+        filter: Option<Expression>,
+        projection: Vec<Expression>,
+    },
+    WindowAggregate {
+        input: Box<Relation>,
+        aggregate: Aggregate,
+    },
 }
 
 /// Puts out the keys, the calls' results, then what is asked of the window.

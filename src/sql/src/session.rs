@@ -81,7 +81,11 @@ impl<'a> Session<'a> {
         let start = placed.start;
         let outside_set = |what: &str| match self.open_set {
             None => Ok(()),
-            Some(_) => Err(SqlError::at_location(start, format!("{what} cannot stand in a statement set"), "move it before the set")),
+            Some(_) => Err(SqlError::at_location(
+                start,
+                format!("{what} cannot stand in a statement set"),
+                "move it before the set",
+            )),
         };
         match placed.statement {
             Statement::CreateTable(create) => outside_set("CREATE TABLE").and_then(|()| self.create_table(&create)),
@@ -90,7 +94,11 @@ impl<'a> Session<'a> {
             Statement::Insert(insert) => self.insert(&insert),
             Statement::BeginSet => match self.open_set.replace(start) {
                 None => Ok(()),
-                Some(_) => Err(SqlError::at_location(start, "a statement set cannot stand in another", "end the first with END;")),
+                Some(_) => Err(SqlError::at_location(
+                    start,
+                    "a statement set cannot stand in another",
+                    "end the first with END;",
+                )),
             },
             Statement::EndSet => match self.open_set.take() {
                 Some(_) => Ok(()),
@@ -193,11 +201,20 @@ impl<'a> Session<'a> {
 
     fn finish(self, text: &str) -> Result<Script> {
         if let Some(start) = self.open_set {
-            return Err(SqlError::at_location(start, "the statement set is not ended", "write END; after its last INSERT"));
+            return Err(SqlError::at_location(
+                start,
+                "the statement set is not ended",
+                "write END; after its last INSERT",
+            ));
         }
         if self.inserts.is_empty() {
             let line = text.lines().count().max(1) as u64;
-            return Err(SqlError::at(line, 1, "the text inserts nothing, so there is nothing to run", "add an INSERT INTO"));
+            return Err(SqlError::at(
+                line,
+                1,
+                "the text inserts nothing, so there is nothing to run",
+                "add an INSERT INTO",
+            ));
         }
         Ok(Script {
             inserts: self.inserts,

@@ -65,7 +65,9 @@ impl Settings {
             Meaning::Fixed(value, remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' can only be '{value}'", set.key), *remedy))
             }
-            Meaning::Elsewhere(remedy) => Err(SqlError::new(set.span, format!("'{}' is not set in SQL", set.key), *remedy)),
+            Meaning::Elsewhere(remedy) => {
+                Err(SqlError::new(set.span, format!("'{}' is not set in SQL", set.key), *remedy))
+            }
             Meaning::Tuning => Ok(Some(format!("'{}' has no effect: it tunes Flink's own engine", set.key))),
         }
     }
@@ -82,7 +84,8 @@ fn unknown(set: &Set) -> SqlError {
 
 /// A duration as Flink writes it: `10 s`, `500ms`, `1 min`.
 pub(crate) fn duration_ms(text: &str, span: Span) -> Result<u64> {
-    let wrong = || SqlError::new(span, format!("'{text}' is not a duration"), "write such as '10 s', '500 ms' or '1 min'");
+    let wrong =
+        || SqlError::new(span, format!("'{text}' is not a duration"), "write such as '10 s', '500 ms' or '1 min'");
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let number: u64 = text[..digits].parse().map_err(|_| wrong())?;

@@ -19,7 +19,11 @@ impl StatementTokens {
 
 /// Words that the parser would stumble over further on, and what to say of them.
 const REFUSED: &[(&[&str], &str, &str)] = &[
-    (&["FOR", "SYSTEM_TIME"], "FOR SYSTEM_TIME AS OF is not supported", "read one table in each query, and enrich the stream before it is written"),
+    (
+        &["FOR", "SYSTEM_TIME"],
+        "FOR SYSTEM_TIME AS OF is not supported",
+        "read one table in each query, and enrich the stream before it is written",
+    ),
     (&["SESSION", "("], "SESSION windows are not supported", "use TUMBLE or HOP"),
 ];
 

@@ -47,7 +47,9 @@ pub(crate) fn understand(written: &ast::DataType) -> Result<SqlType, String> {
         Sql::Decimal(info) | Sql::Numeric(info) | Sql::Dec(info) => decimal(info).map(SqlType::plain),
         Sql::Date => plain(DataType::Date32),
         Sql::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => time(*precision),
-        Sql::Timestamp(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => timestamp(*precision, TIMESTAMP),
+        Sql::Timestamp(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            timestamp(*precision, TIMESTAMP)
+        }
         Sql::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
             Err("TIMESTAMP WITH TIME ZONE is not a type that tables can have, use TIMESTAMP_LTZ(3)".to_string())
         }
@@ -80,7 +82,9 @@ fn decimal(info: &ExactNumberInfo) -> Result<DataType, String> {
         (Ok(precision @ 1..=MAX_PRECISION), Ok(scale)) if (0..=precision as i8).contains(&scale) => {
             Ok(DataType::Decimal128(precision, scale))
         }
-        _ => Err(format!("DECIMAL({precision}, {scale}) does not exist, precision is 1 to 38 and scale 0 to precision")),
+        _ => {
+            Err(format!("DECIMAL({precision}, {scale}) does not exist, precision is 1 to 38 and scale 0 to precision"))
+        }
     }
 }
 

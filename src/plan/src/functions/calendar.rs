@@ -197,7 +197,10 @@ mod tests {
         for days in (-80_000..80_000).step_by(7) {
             let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
             let moment = Moment::of_millis(days * DAY_MS);
-            assert_eq!((moment.year, moment.month, moment.day), (date.year().into(), date.month().into(), date.day().into()));
+            assert_eq!(
+                (moment.year, moment.month, moment.day),
+                (date.year().into(), date.month().into(), date.day().into())
+            );
             assert_eq!(moment.day_of_year(), i64::from(date.day_of_year()));
             assert_eq!(moment.iso_week_and_year().0, i64::from(date.iso_week_date().week()));
             assert_eq!(millis_of((moment.year, moment.month, moment.day), (0, 0, 0, 0)), Some(days * DAY_MS));

@@ -15,7 +15,13 @@ use super::{Form, Function, Nulls, Parameter, anything};
 pub(super) type Body = fn(&ScalarFunctionArgs) -> Result<ArrayRef>;
 
 /// A function with a body of our own. It depends on its arguments alone.
-pub(super) fn own(name: &'static str, forms: &'static [Form], usage: &'static str, nulls: Nulls, body: Body) -> Function {
+pub(super) fn own(
+    name: &'static str,
+    forms: &'static [Form],
+    usage: &'static str,
+    nulls: Nulls,
+    body: Body,
+) -> Function {
     with_volatility(name, forms, usage, nulls, body, Volatility::Immutable)
 }
 
@@ -25,7 +31,12 @@ pub(super) fn volatile(name: &'static str, forms: &'static [Form], usage: &'stat
 }
 
 /// A function of DataFusion's whose meaning is Flink's.
-pub(super) fn borrowed(name: &'static str, forms: &'static [Form], usage: &'static str, udf: Arc<ScalarUDF>) -> Function {
+pub(super) fn borrowed(
+    name: &'static str,
+    forms: &'static [Form],
+    usage: &'static str,
+    udf: Arc<ScalarUDF>,
+) -> Function {
     Function { name, aliases: &[], forms, usage, nulls: Nulls::Strict, check: anything, udf }
 }
 
@@ -97,7 +108,8 @@ impl Form {
     }
 
     fn fits(&self, arguments: &[DataType]) -> bool {
-        let fits = |(place, argument)| self.parameter(place).is_some_and(|parameter| parameter.accepts(argument).is_some());
+        let fits =
+            |(place, argument)| self.parameter(place).is_some_and(|parameter| parameter.accepts(argument).is_some());
         self.takes(arguments.len()) && arguments.iter().enumerate().all(fits)
     }
 }

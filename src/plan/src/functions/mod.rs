@@ -131,8 +131,14 @@ impl Returns {
     }
 }
 
-static FUNCTIONS: LazyLock<Vec<Function>> =
-    LazyLock::new(|| text::functions().into_iter().chain(numbers::functions()).chain(regex::functions()).chain(time::functions()).collect());
+static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
+    text::functions()
+        .into_iter()
+        .chain(numbers::functions())
+        .chain(regex::functions())
+        .chain(time::functions())
+        .collect()
+});
 
 /// All functions, in the order of the documentation.
 pub fn all() -> &'static [Function] {
@@ -143,7 +149,9 @@ pub fn all() -> &'static [Function] {
 /// their usage shows, cannot be called by name.
 pub fn find(name: &str) -> Option<&'static Function> {
     let name = name.to_ascii_lowercase();
-    all().iter().find(|function| function.name == name && function.is_callable() || function.aliases.contains(&name.as_str()))
+    all()
+        .iter()
+        .find(|function| function.name == name && function.is_callable() || function.aliases.contains(&name.as_str()))
 }
 
 /// The function that plans call by this name.

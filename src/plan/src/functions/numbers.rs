@@ -16,7 +16,8 @@ use super::arguments::{Doubles, Values, Wholes, collect_doubles};
 use super::kernel::own;
 use super::{Form, Function, Returns, Simple};
 
-const DOUBLE_TO_DOUBLE: &[Form] = &[Form { parameters: &[Double], repeats: false, returns: Returns::Type(Simple::Double) }];
+const DOUBLE_TO_DOUBLE: &[Form] =
+    &[Form { parameters: &[Double], repeats: false, returns: Returns::Type(Simple::Double) }];
 const SAME: &[Form] = &[
     Form { parameters: &[AnyWhole], repeats: false, returns: Returns::SameAs(0) },
     Form { parameters: &[Approximate], repeats: false, returns: Returns::SameAs(0) },

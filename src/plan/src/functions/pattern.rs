@@ -83,7 +83,9 @@ fn numbered(pattern: &str, letter: char, count: usize) -> Result<Part, String> {
 }
 
 fn unsupported(pattern: &str, letter: char) -> String {
-    format!("the date pattern `{pattern}` uses `{letter}` in a way that is not supported; known are yyyy MM dd HH mm ss SSS DDD")
+    format!(
+        "the date pattern `{pattern}` uses `{letter}` in a way that is not supported; known are yyyy MM dd HH mm ss SSS DDD"
+    )
 }
 
 impl Pattern {

@@ -25,7 +25,13 @@ fn moment(millis: i64) -> ScalarValue {
 fn call(name: &str, arguments: &[ColumnarValue], rows: usize) -> ArrayRef {
     let function = by_registered_name(name).unwrap_or_else(|| panic!("no function {name}"));
     let types: Vec<DataType> = arguments.iter().map(ColumnarValue::data_type).collect();
-    let form = function.forms.iter().find(|form| form.takes(types.len()) && types.iter().enumerate().all(|(i, t)| form.parameter(i).is_some_and(|p| p.accepts(t).as_ref() == Some(t))));
+    let form = function.forms.iter().find(|form| {
+        form.takes(types.len())
+            && types
+                .iter()
+                .enumerate()
+                .all(|(i, t)| form.parameter(i).is_some_and(|p| p.accepts(t).as_ref() == Some(t)))
+    });
     let returns = form.unwrap_or_else(|| panic!("{name} takes no {types:?}")).returns.data_type(&types);
     let arguments = ScalarFunctionArgs {
         args: arguments.to_vec(),
@@ -46,7 +52,10 @@ fn check(name: &str, arguments: &[ScalarValue], expected: ScalarValue) {
     assert_eq!(ScalarValue::try_from_array(&result, 0).unwrap(), expected, "{name} of {arguments:?}");
     let first_as_column = arguments.iter().enumerate().map(|(place, value)| {
         let is_unit = matches!(name, "extract" | "floor_time" | "timestampdiff") && place == 0;
-        if place > 0 && matches!(name, "date_format" | "to_timestamp") || is_unit || place > 0 && name.starts_with("regexp") {
+        if place > 0 && matches!(name, "date_format" | "to_timestamp")
+            || is_unit
+            || place > 0 && name.starts_with("regexp")
+        {
             ColumnarValue::Scalar(value.clone())
         } else {
             ColumnarValue::Array(value.to_array_of_size(3).unwrap())
@@ -105,8 +114,16 @@ fn simple_text_functions_return_plain_strings() {
 #[test]
 fn numbers_are_written_as_java_writes_them() {
     for (number, expected) in [
-        (0.0, "0.0"), (1.0, "1.0"), (-1.5, "-1.5"), (0.001, "0.001"), (0.0001, "1.0E-4"), (1e7, "1.0E7"),
-        (1234567.0, "1234567.0"), (123456789.5, "1.234567895E8"), (f64::NAN, "NaN"), (f64::NEG_INFINITY, "-Infinity"),
+        (0.0, "0.0"),
+        (1.0, "1.0"),
+        (-1.5, "-1.5"),
+        (0.001, "0.001"),
+        (0.0001, "1.0E-4"),
+        (1e7, "1.0E7"),
+        (1234567.0, "1234567.0"),
+        (123456789.5, "1.234567895E8"),
+        (f64::NAN, "NaN"),
+        (f64::NEG_INFINITY, "-Infinity"),
     ] {
         check("number_to_string", &[ScalarValue::from(number)], text(expected));
     }

@@ -45,7 +45,13 @@ pub(super) fn functions() -> Vec<Function> {
             substring,
         )
         .aliased(&["substr"]),
-        own("concat", &[Form { parameters: &[Text], repeats: true, returns: TEXT }], "CONCAT(string, …)", Strict, concat),
+        own(
+            "concat",
+            &[Form { parameters: &[Text], repeats: true, returns: TEXT }],
+            "CONCAT(string, …)",
+            Strict,
+            concat,
+        ),
         borrowed(
             "concat_ws",
             &[Form { parameters: &[Text, Text], repeats: true, returns: TEXT }],
@@ -207,7 +213,11 @@ fn repeat(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 fn number_to_string(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let rows = arguments.number_rows;
     if let Ok(numbers) = Doubles::of(arguments, 0) {
-        return Ok(collect_text(rows, |row| numbers.get(row).map(|number| Cow::Owned(java_number(number.is_finite().then_some(format!("{number:e}")), number)))));
+        return Ok(collect_text(rows, |row| {
+            numbers
+                .get(row)
+                .map(|number| Cow::Owned(java_number(number.is_finite().then_some(format!("{number:e}")), number)))
+        }));
     }
     let numbers = Values::<Float32Type>::of(arguments, 0)?;
     Ok(collect_text(rows, |row| {

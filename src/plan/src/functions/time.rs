@@ -22,7 +22,8 @@ const DEFAULT_PATTERN: &str = "yyyy-MM-dd HH:mm:ss";
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        volatile("current_timestamp", nothing_to(&INSTANT), "CURRENT_TIMESTAMP", now).aliased(&["now", "current_row_timestamp"]),
+        volatile("current_timestamp", nothing_to(&INSTANT), "CURRENT_TIMESTAMP", now)
+            .aliased(&["now", "current_row_timestamp"]),
         volatile("localtimestamp", nothing_to(&TIMESTAMP), "LOCALTIMESTAMP", now),
         volatile("current_date", nothing_to(&DATE), "CURRENT_DATE", today),
         volatile("unix_timestamp", nothing_to(&BIGINT), "UNIX_TIMESTAMP()", unix_now),
@@ -98,7 +99,9 @@ pub(super) fn functions() -> Vec<Function> {
         )
         .checked(|constants| match field_of(constants)?.difference(0, 0) {
             Some(_) => Ok(()),
-            None => Err("differences are counted in YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND".to_string()),
+            None => {
+                Err("differences are counted in YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND".to_string())
+            }
         }),
     ]
 }
@@ -137,7 +140,9 @@ fn pattern(text: &str) -> Result<Pattern> {
 
 fn now_ms() -> i64 {
     // A clock before 1970 is a broken clock; time then stands still rather than failing every record.
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |passed| i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn now(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {

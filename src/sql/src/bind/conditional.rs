@@ -14,7 +14,8 @@ use crate::types;
 /// `CASE WHEN … THEN … [ELSE …] END`.
 pub(super) fn case(branches: Vec<(Typed, Typed)>, otherwise: Option<Typed>, span: Span) -> Result<Typed> {
     let (conditions, mut values): (Vec<Typed>, Vec<Typed>) = branches.into_iter().unzip();
-    let conditions = conditions.into_iter().map(|condition| boolean(condition, "WHEN", span)).collect::<Result<Vec<_>>>()?;
+    let conditions =
+        conditions.into_iter().map(|condition| boolean(condition, "WHEN", span)).collect::<Result<Vec<_>>>()?;
     values.push(otherwise.unwrap_or_else(|| Typed::null(DataType::Null)));
     let (mut values, data_type) = unified(values, "the branches of CASE", span)?;
     let nullable = values.iter().any(|value| value.nullable);
@@ -137,7 +138,9 @@ fn escaped(pattern: &str, escape: Option<char>, span: Span) -> Result<String> {
     while let Some(character) = characters.next() {
         let literal = if Some(character) == escape {
             let next = characters.next().filter(|next| matches!(next, '%' | '_') || Some(*next) == escape);
-            let wrong = || SqlError::new(span, "the pattern escapes nothing", "after the escape character comes %, _ or itself");
+            let wrong = || {
+                SqlError::new(span, "the pattern escapes nothing", "after the escape character comes %, _ or itself")
+            };
             Some(next.ok_or_else(wrong)?)
         } else {
             (character == '\\').then_some(character)
@@ -150,7 +153,6 @@ fn escaped(pattern: &str, escape: Option<char>, span: Span) -> Result<String> {
     }
     Ok(escaped)
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
 //! From a written expression to a typed one.
 
-use sqlparser::ast::{CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Spanned, TrimWhereField, Value, ValueWithSpan};
+use sqlparser::ast::{
+    CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Spanned, TrimWhereField, Value, ValueWithSpan,
+};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::BinaryOperator;
 
@@ -88,7 +90,9 @@ impl<'a> Binder<'a> {
             Expr::IsFalse(inner) => conditional::truth_test(self.bind(inner)?, false, false, span),
             Expr::IsNotFalse(inner) => conditional::truth_test(self.bind(inner)?, false, true, span),
             Expr::IsDistinctFrom(left, right) => conditional::distinct(self.bind(left)?, self.bind(right)?, true, span),
-            Expr::IsNotDistinctFrom(left, right) => conditional::distinct(self.bind(left)?, self.bind(right)?, false, span),
+            Expr::IsNotDistinctFrom(left, right) => {
+                conditional::distinct(self.bind(left)?, self.bind(right)?, false, span)
+            }
             Expr::Between { expr, negated, low, high } => {
                 conditional::between(self.bind(expr)?, self.bind(low)?, self.bind(high)?, *negated, span)
             }
@@ -119,7 +123,8 @@ impl<'a> Binder<'a> {
                     Some(TrimWhereField::Leading) => "ltrim",
                     Some(TrimWhereField::Trailing) => "rtrim",
                 };
-                let values = std::iter::once(expr).chain(trim_what).map(|part| self.bind(part)).collect::<Result<Vec<_>>>()?;
+                let values =
+                    std::iter::once(expr).chain(trim_what).map(|part| self.bind(part)).collect::<Result<Vec<_>>>()?;
                 function::call(name, values, span)
             }
             other => Err(refused(other)),
@@ -140,13 +145,21 @@ impl<'a> Binder<'a> {
         };
         let to = types::understand(to).map_err(|problem| SqlError::new(span, problem, "cast to another type"))?;
         if let Some(precision) = to.lost_precision {
-            let message = format!("a cast to a timestamp of precision {precision} would lose digits: milliseconds are the finest");
+            let message = format!(
+                "a cast to a timestamp of precision {precision} would lose digits: milliseconds are the finest"
+            );
             return Err(SqlError::new(span, message, "cast to TIMESTAMP(3) or TIMESTAMP_LTZ(3)"));
         }
         cast::explicit(self.bind(value)?, &to, on_error, span)
     }
 
-    fn case(&self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>, span: Span) -> Result<Typed> {
+    fn case(
+        &self,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Expr>,
+        span: Span,
+    ) -> Result<Typed> {
         let operand = operand.map(|operand| self.bind(operand)).transpose()?;
         let mut branches = Vec::with_capacity(conditions.len());
         for CaseWhen { condition, result } in conditions {
@@ -164,11 +177,15 @@ impl<'a> Binder<'a> {
         let value = self.bind(value)?;
         match to {
             CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => function::call(name, vec![value], span),
-            CeilFloorKind::DateTimeField(field) if name == "floor" => function::call("floor_time", vec![unit(field), value], span),
+            CeilFloorKind::DateTimeField(field) if name == "floor" => {
+                function::call("floor_time", vec![unit(field), value], span)
+            }
             CeilFloorKind::DateTimeField(_) => {
                 Err(SqlError::new(span, "CEIL of a time is not supported", "use FLOOR(time TO unit) + INTERVAL"))
             }
-            CeilFloorKind::Scale(_) => Err(SqlError::new(span, format!("{name} with a scale is not supported"), "use ROUND")),
+            CeilFloorKind::Scale(_) => {
+                Err(SqlError::new(span, format!("{name} with a scale is not supported"), "use ROUND"))
+            }
         }
     }
 }
@@ -199,8 +216,16 @@ fn refused(expression: &Expr) -> SqlError {
         Expr::Wildcard(_) => ("*", "name the columns"),
         Expr::CompoundFieldAccess { .. } => ("access to parts of a value", "declare the parts as columns"),
         Expr::AtTimeZone { .. } => ("AT TIME ZONE", "times are in UTC"),
-        Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => ("GROUPING SETS", "write one query for each grouping"),
-        _ => return SqlError::new(expression.span(), format!("`{expression}` is not supported"), "write it another way"),
+        Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
+            ("GROUPING SETS", "write one query for each grouping")
+        }
+        _ => {
+            return SqlError::new(
+                expression.span(),
+                format!("`{expression}` is not supported"),
+                "write it another way",
+            );
+        }
     };
     SqlError::new(expression.span(), format!("{what} is not supported"), remedy)
 }

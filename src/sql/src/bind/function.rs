@@ -6,11 +6,11 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::functions::{self, Form, Nulls, Parameter};
 use tidemill_plan::{AggregateFunction, BinaryOperator};
 
+use super::Typed;
 use super::conditional::{case, coalesce, null_if};
 use super::expression::Binder;
 use super::operator::arithmetic;
 use super::scope::near;
-use super::Typed;
 use crate::error::{Result, SqlError};
 use crate::types;
 
@@ -107,7 +107,9 @@ pub(super) fn positional(function: &Function) -> Result<Vec<&Expr>> {
         .iter()
         .map(|argument| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Ok(expression),
-            other => Err(SqlError::new(other.span(), format!("the argument {other} is not supported"), "give expressions")),
+            other => {
+                Err(SqlError::new(other.span(), format!("the argument {other} is not supported"), "give expressions"))
+            }
         })
         .collect()
 }
@@ -142,7 +144,8 @@ pub(super) fn call(name: &str, values: Vec<Typed>, span: Span) -> Result<Typed> 
 }
 
 fn accepted(form: &Form, values: &[Typed]) -> Option<Vec<DataType>> {
-    let accept = |(place, value): (usize, &Typed)| form.parameter(place).and_then(|p: Parameter| p.accepts(&value.data_type));
+    let accept =
+        |(place, value): (usize, &Typed)| form.parameter(place).and_then(|p: Parameter| p.accepts(&value.data_type));
     if !form.takes(values.len()) {
         return None;
     }
@@ -162,7 +165,9 @@ fn three(values: Vec<Typed>, span: Span) -> Result<[Typed; 3]> {
 }
 
 fn unknown(name: &str, span: Span) -> SqlError {
-    let scalar = functions::all().iter().flat_map(|function| std::iter::once(function.name).chain(function.aliases.iter().copied()));
+    let scalar = functions::all()
+        .iter()
+        .flat_map(|function| std::iter::once(function.name).chain(function.aliases.iter().copied()));
     let callable = scalar.filter(|name| functions::find(name).is_some()).chain(SPECIAL);
     let callable = callable.chain(EXTRACTS.map(|(name, _)| name)).chain(AGGREGATES.map(|(name, _)| name));
     let near: Vec<String> = near(name, callable).into_iter().map(str::to_uppercase).collect();

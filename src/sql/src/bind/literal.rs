@@ -51,7 +51,8 @@ fn number(digits: &str, span: Span) -> Result<Typed> {
 fn bytes(digits: &str, span: Span) -> Result<Typed> {
     let pairs = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     let bytes = pairs.collect::<Option<Vec<u8>>>().filter(|_| digits.len().is_multiple_of(2));
-    let bytes = bytes.ok_or_else(|| SqlError::new(span, "the bytes are not pairs of hex digits", "write such as X'0AFF'"))?;
+    let bytes =
+        bytes.ok_or_else(|| SqlError::new(span, "the bytes are not pairs of hex digits", "write such as X'0AFF'"))?;
     Ok(Typed::literal(Literal::Binary(bytes), DataType::Binary))
 }
 
@@ -157,7 +158,8 @@ fn multiplied(interval: &Interval, text: &str, unit: i64) -> Result<i64> {
 /// `[[[days:]hours:]minutes:]seconds[.fraction]` in milliseconds.
 fn clock(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<i64>().ok()).flatten();
+    let digits =
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<i64>().ok()).flatten();
     let mut parts = whole.rsplit(':').map(digits);
     let mut total = parts.next()??.checked_mul(1000)?;
     for unit in [60_000, 3_600_000, DAY_MS] {
@@ -173,7 +175,11 @@ fn clock(text: &str) -> Option<i64> {
 
 fn unreadable(interval: &Interval) -> SqlError {
     let message = format!("the interval {interval} is not supported");
-    SqlError::new(interval.value.span(), message, "write such as INTERVAL '10' SECOND or INTERVAL '1 12:30' DAY TO MINUTE")
+    SqlError::new(
+        interval.value.span(),
+        message,
+        "write such as INTERVAL '10' SECOND or INTERVAL '1 12:30' DAY TO MINUTE",
+    )
 }
 
 /// Whether the expression is a string constant, with its text.
@@ -208,7 +214,8 @@ mod tests {
 
     #[test]
     fn numbers_take_the_least_type() {
-        let check = |digits, expected| assert_eq!(number(digits, Span::empty()).unwrap().data_type, expected, "{digits}");
+        let check =
+            |digits, expected| assert_eq!(number(digits, Span::empty()).unwrap().data_type, expected, "{digits}");
         check("2147483647", DataType::Int32);
         check("2147483648", DataType::Int64);
         check("9223372036854775808", DataType::Decimal128(19, 0));

@@ -10,9 +10,9 @@ mod scope;
 mod typed;
 
 pub(crate) use cast::assign;
-pub(crate) use operator::symbol;
 pub(crate) use expression::{Binder, Grouping};
 pub(crate) use function::{aggregate_function, is_aggregate};
 pub(crate) use literal::interval_ms;
+pub(crate) use operator::symbol;
 pub(crate) use scope::{Scope, near};
 pub(crate) use typed::Typed;

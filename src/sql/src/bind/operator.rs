@@ -46,8 +46,12 @@ pub(super) fn unary(operator: &UnaryOperator, value: Typed, span: Span) -> Resul
 
 fn negative(value: Typed) -> Typed {
     let expression = match value.expression {
-        Expression::Literal(Literal::Int32(number)) if number != i32::MIN => Expression::Literal(Literal::Int32(-number)),
-        Expression::Literal(Literal::Int64(number)) if number != i64::MIN => Expression::Literal(Literal::Int64(-number)),
+        Expression::Literal(Literal::Int32(number)) if number != i32::MIN => {
+            Expression::Literal(Literal::Int32(-number))
+        }
+        Expression::Literal(Literal::Int64(number)) if number != i64::MIN => {
+            Expression::Literal(Literal::Int64(-number))
+        }
         Expression::Literal(Literal::Float64(number)) => Expression::Literal(Literal::Float64(-number)),
         Expression::Literal(Literal::Decimal128 { value, precision, scale }) => {
             Expression::Literal(Literal::Decimal128 { value: -value, precision, scale })
@@ -130,12 +134,12 @@ pub(super) fn arithmetic(left: Typed, operator: BinaryOperator, right: Typed, sp
         {
             moved(right, operator, left, span)
         }
-        (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) if operator == BinaryOperator::Minus => Err(SqlError::new(
-            span,
-            "timestamps cannot be subtracted",
-            "use TIMESTAMPDIFF(SECOND, from, to)",
-        )),
-        (left_type, right_type) if is_number(left_type) && is_number(right_type) => numeric(left, operator, right, span),
+        (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) if operator == BinaryOperator::Minus => {
+            Err(SqlError::new(span, "timestamps cannot be subtracted", "use TIMESTAMPDIFF(SECOND, from, to)"))
+        }
+        (left_type, right_type) if is_number(left_type) && is_number(right_type) => {
+            numeric(left, operator, right, span)
+        }
         (left_type, right_type) => Err(not_defined(symbol(operator), &[left_type, right_type], span)),
     }
 }

@@ -25,7 +25,8 @@ impl Scope {
 
     /// The columns that `*` stands for, or `qualifier.*`.
     pub(crate) fn expand(&self, qualifier: Option<&str>) -> Vec<(Typed, Role, String)> {
-        let matches = |(_, (owner, _)): &(usize, &(Option<String>, Field))| qualifier.is_none() || owner.as_deref() == qualifier;
+        let matches =
+            |(_, (owner, _)): &(usize, &(Option<String>, Field))| qualifier.is_none() || owner.as_deref() == qualifier;
         let columns = self.columns.iter().enumerate().filter(matches);
         columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone())).collect()
     }

@@ -20,7 +20,9 @@ pub(super) fn text(expression: &Expression, input: &Schema) -> String {
     match expression {
         Expression::Column(place) => column(*place, input),
         Expression::Literal(value) => literal(value),
-        Expression::Binary { left, operator, right } => format!("({} {} {})", show(left), symbol(*operator), show(right)),
+        Expression::Binary { left, operator, right } => {
+            format!("({} {} {})", show(left), symbol(*operator), show(right))
+        }
         Expression::Not(inner) => match &**inner {
             Expression::IsNull(tested) => format!("({} IS NOT NULL)", show(tested)),
             other => format!("NOT {}", show(other)),
@@ -67,8 +69,12 @@ fn literal(literal: &Literal) -> String {
         Literal::Binary(bytes) => format!("X'{}'", bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>()),
         Literal::Date32(days) => format!("DATE '{}'", format_timestamp(i64::from(*days) * 86_400_000, "yyyy-MM-dd")),
         Literal::Time32Millis(millis) => format!("TIME '{}'", format_timestamp((*millis).into(), "HH:mm:ss.SSS")),
-        Literal::TimestampMillis { value, zone: None } => format!("TIMESTAMP '{}'", format_timestamp(*value, "yyyy-MM-dd HH:mm:ss.SSS")),
-        Literal::TimestampMillis { value, zone: Some(_) } => format!("TIMESTAMP_LTZ '{}'", format_timestamp(*value, "yyyy-MM-dd HH:mm:ss.SSS")),
+        Literal::TimestampMillis { value, zone: None } => {
+            format!("TIMESTAMP '{}'", format_timestamp(*value, "yyyy-MM-dd HH:mm:ss.SSS"))
+        }
+        Literal::TimestampMillis { value, zone: Some(_) } => {
+            format!("TIMESTAMP_LTZ '{}'", format_timestamp(*value, "yyyy-MM-dd HH:mm:ss.SSS"))
+        }
         Literal::Interval { months, days, nanoseconds } => interval(*months, *days, *nanoseconds),
     }
 }
@@ -80,7 +86,6 @@ fn decimal(value: i128, scale: i8) -> String {
     let sign = if value < 0 { "-" } else { "" };
     if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
-
 
 fn interval(months: i32, days: i32, nanoseconds: i64) -> String {
     let millis = nanoseconds / 1_000_000;

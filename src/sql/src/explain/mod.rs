@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use arrow_schema::Schema;
-use tidemill_plan::{AggregateCall, AggregateFunction, Calc, NodeKind, PlanNode, StreamPlan, Window, WindowAggregate, WindowOutput};
+use tidemill_plan::{
+    AggregateCall, AggregateFunction, Calc, NodeKind, PlanNode, StreamPlan, Window, WindowAggregate, WindowOutput,
+};
 
 use crate::types;
 use expression::{column, text};
@@ -118,7 +120,8 @@ fn call(call: &AggregateCall, input: &Schema) -> String {
 }
 
 fn window(window: &Window) -> String {
-    let offset = |offset_ms: i64| if offset_ms == 0 { String::new() } else { format!(", offset {}", duration(offset_ms)) };
+    let offset =
+        |offset_ms: i64| if offset_ms == 0 { String::new() } else { format!(", offset {}", duration(offset_ms)) };
     match window {
         Window::Tumble { size_ms, offset_ms } => format!("TUMBLE size {}{}", duration(*size_ms), offset(*offset_ms)),
         Window::Hop { size_ms, slide_ms, offset_ms } => {

@@ -13,7 +13,9 @@ pub(crate) fn merge(relation: Relation) -> Relation {
         Node::Calc { input, filter, projection } => {
             let input = merge(*input);
             match input.node {
-                Node::Calc { input: below, filter: first, projection: inner } if fits(&filter, &projection, &first, &inner) => {
+                Node::Calc { input: below, filter: first, projection: inner }
+                    if fits(&filter, &projection, &first, &inner) =>
+                {
                     let replace = |expression: &Expression| substitute(expression, &|place| inner[place].clone());
                     let filter = filter.as_ref().map(replace);
                     let projection = projection.iter().map(replace).collect();
@@ -32,8 +34,14 @@ fn aggregate_over(input: Relation, aggregate: Aggregate) -> Node {
 }
 
 /// Merging must not compute a thing twice, nor test what can fail on rows that the first condition takes out.
-fn fits(filter: &Option<Expression>, projection: &[Expression], first: &Option<Expression>, inner: &[Expression]) -> bool {
-    let guarded = first.is_some() && filter.as_ref().is_some_and(|filter| is_fallible(filter) || reads_fallible(filter, inner));
+fn fits(
+    filter: &Option<Expression>,
+    projection: &[Expression],
+    first: &Option<Expression>,
+    inner: &[Expression],
+) -> bool {
+    let guarded =
+        first.is_some() && filter.as_ref().is_some_and(|filter| is_fallible(filter) || reads_fallible(filter, inner));
     let outer = || projection.iter().chain(filter);
     let repeated = inner.iter().enumerate().any(|(place, expression)| {
         !matches!(expression, Expression::Column(_) | Expression::Literal(_))

@@ -35,7 +35,11 @@ fn needed_by(aggregate: &Aggregate) -> BTreeSet<usize> {
 }
 
 /// The relation with at least these columns, and where its old columns have gone.
-pub(crate) fn prune(relation: Relation, needed: &BTreeSet<usize>, tables: &ScanColumns) -> (Relation, BTreeMap<usize, usize>) {
+pub(crate) fn prune(
+    relation: Relation,
+    needed: &BTreeSet<usize>,
+    tables: &ScanColumns,
+) -> (Relation, BTreeMap<usize, usize>) {
     let Relation { node, fields, window } = relation;
     match node {
         Node::Scan { table, columns: scanned } => {

@@ -38,7 +38,8 @@ fn reads_keys_only(condition: &Expression, aggregate: &Aggregate) -> bool {
 }
 
 fn filtered(relation: Relation, conditions: Vec<Expression>, aggregate: &Aggregate) -> Relation {
-    let moved = conditions.iter().map(|condition| substitute(condition, &|key| Expression::Column(aggregate.keys[key])));
+    let moved =
+        conditions.iter().map(|condition| substitute(condition, &|key| Expression::Column(aggregate.keys[key])));
     match conjunction(moved.collect()) {
         Some(condition) => relation.filtered(condition),
         None => relation,

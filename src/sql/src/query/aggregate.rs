@@ -1,18 +1,14 @@
 //! Aggregation in windows: GROUP BY window_start, window_end over rows that a window function has marked.
 
-use std::ops::ControlFlow;
-
-use arrow_schema::DataType;
-use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Spanned, visit_expressions,
-};
+use sqlparser::ast::{Expr, Select, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{AggregateFunction, Expression, Window, WindowOutput};
 
-use crate::bind::{Binder, Grouping, Scope, Typed, aggregate_function, is_aggregate};
+use super::call::{BoundCall, bind_call, calls_in};
+use crate::bind::{Binder, Grouping, Scope, Typed, is_aggregate};
 use crate::error::{Result, SqlError};
 use crate::relation::{Aggregate, Call, Field, Node, Relation, Role};
-use crate::types::{self, TIMESTAMP};
+use crate::types::TIMESTAMP;
 
 pub(super) enum Outcome {
     /// The query does not aggregate.
@@ -33,17 +29,6 @@ pub(super) struct Groups {
     calls: Vec<(BoundCall, Typed)>,
 }
 
-struct BoundCall {
-    function: AggregateFunction,
-    argument: Option<Typed>,
-    filter: Option<Typed>,
-    /// What the engine gives.
-    computed: DataType,
-    /// What Flink gives.
-    returns: DataType,
-    name: String,
-}
-
 /// What GROUP BY lists.
 #[derive(Default)]
 struct Keys {
@@ -56,34 +41,19 @@ pub(super) fn plan(select: &Select, group_by: &[Expr], relation: Relation, scope
     if written.is_empty() && group_by.is_empty() {
         return Ok(Outcome::Plain(relation));
     }
-    let span = group_by.first().map(Spanned::span).or(written.first().map(|call| call.name.span())).unwrap_or(Span::empty());
+    let span =
+        group_by.first().map(Spanned::span).or(written.first().map(|call| call.name.span())).unwrap_or(Span::empty());
     let binder = Binder::over(scope);
     let keys = bind_keys(group_by, binder)?;
     let window = checked_window(&relation, &keys, group_by.is_empty(), span)?;
     let mut calls: Vec<BoundCall> = Vec::new();
     for call in written {
         let bound = bind_call(call, binder)?;
-        if !calls.iter().any(|call| same_call(call, &bound)) {
+        if !calls.iter().any(|call| call.is_same_as(&bound)) {
             calls.push(bound);
         }
     }
     Ok(Outcome::Aggregated(Box::new(build(relation, scope, window, keys, calls))))
-}
-
-/// The aggregate calls of SELECT and HAVING, in the order of the text.
-fn calls_in(select: &Select) -> Vec<Function> {
-    let mut calls = Vec::new();
-    let mut note = |expression: &Expr| {
-        if let Expr::Function(function) = expression
-            && is_aggregate(expression)
-        {
-            calls.push(function.clone());
-        }
-        ControlFlow::<()>::Continue(())
-    };
-    let _ = visit_expressions(&select.projection, &mut note);
-    let _ = visit_expressions(&select.having, &mut note);
-    calls
 }
 
 fn bind_keys(group_by: &[Expr], binder: Binder<'_>) -> Result<Keys> {
@@ -128,75 +98,6 @@ fn checked_window(relation: &Relation, keys: &Keys, global: bool, span: Span) ->
         }
     }
     Ok(window)
-}
-
-fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundCall> {
-    let span = function.name.span();
-    let Some(kind) = aggregate_function(&function) else {
-        return Err(SqlError::new(span, format!("{} is no aggregate", function.name), "use COUNT, SUM, MIN, MAX or AVG"));
-    };
-    let argument = bind_argument(&function, kind, binder, span)?;
-    let filter = function.filter.as_deref().map(|filter| binder.condition(filter, "FILTER")).transpose()?;
-    if function.null_treatment.is_some() || !function.within_group.is_empty() {
-        return Err(SqlError::new(span, "the aggregate has a clause that is not supported", "only FILTER is"));
-    }
-    let name = function.to_string();
-    let (argument, computed, returns) = result_types(kind, argument, span)?;
-    Ok(BoundCall { function: kind, argument, filter, computed, returns, name })
-}
-
-/// None for `COUNT(*)`.
-fn bind_argument(function: &Function, kind: AggregateFunction, binder: Binder<'_>, span: Span) -> Result<Option<Typed>> {
-    let FunctionArguments::List(list) = &function.args else {
-        return Err(SqlError::new(span, "the aggregate has no arguments", "write such as COUNT(*) or SUM(price)"));
-    };
-    if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
-        let remedy = "GROUP BY the column in a first query, and COUNT(*) its rows in a second application";
-        return Err(SqlError::new(span, "DISTINCT in aggregates is not supported", remedy));
-    }
-    if !list.clauses.is_empty() {
-        return Err(SqlError::new(span, "clauses in an aggregate's parentheses are not supported", "only FILTER after it is"));
-    }
-    match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if kind == AggregateFunction::Count => Ok(None),
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))] => {
-            let argument = binder.bind(expression)?;
-            let counts_all = kind == AggregateFunction::Count && matches!(argument.expression, Expression::Literal(_));
-            Ok(Some(argument).filter(|argument| !counts_all || argument.nullable))
-        }
-        _ => Err(SqlError::new(span, format!("{function} does not have one argument"), "give it one column or expression")),
-    }
-}
-
-/// The argument as the engine takes it, the type that the engine gives, and Flink's.
-fn result_types(kind: AggregateFunction, argument: Option<Typed>, span: Span) -> Result<(Option<Typed>, DataType, DataType)> {
-    let Some(argument) = argument else {
-        return Ok((None, DataType::Int64, DataType::Int64));
-    };
-    let from = argument.data_type.clone();
-    let undefined = || {
-        let message = format!("{} is not defined for {}", format!("{kind:?}").to_uppercase(), types::name(&from));
-        SqlError::new(span, message, "CAST the argument")
-    };
-    match kind {
-        AggregateFunction::Count => Ok((Some(argument), DataType::Int64, DataType::Int64)),
-        AggregateFunction::Min | AggregateFunction::Max => match from {
-            DataType::Binary | DataType::Interval(_) | DataType::Null => Err(undefined()),
-            _ => Ok((Some(argument), from.clone(), from)),
-        },
-        AggregateFunction::Sum | AggregateFunction::Avg => match &from {
-            whole if types::is_whole(whole) => Ok((Some(argument.widened(&DataType::Int64)), DataType::Int64, from)),
-            number if types::is_approximate(number) => {
-                Ok((Some(argument.widened(&DataType::Float64)), DataType::Float64, from))
-            }
-            DataType::Decimal128(_, scale) => {
-                let returned = if kind == AggregateFunction::Avg { (*scale).max(6) } else { *scale };
-                let returns = DataType::Decimal128(38, returned);
-                Ok((Some(argument.widened(&DataType::Decimal128(38, *scale))), returns.clone(), returns))
-            }
-            _ => Err(undefined()),
-        },
-    }
 }
 
 /// A projection in which equal expressions share a column.
@@ -295,7 +196,7 @@ impl Grouping for Groups {
             && is_aggregate(expression)
         {
             let bound = bind_call(function.clone(), binder)?;
-            let found = self.calls.iter().find(|(call, _)| same_call(call, &bound));
+            let found = self.calls.iter().find(|(call, _)| call.is_same_as(&bound));
             return Ok(found.map(|(_, typed)| (typed.clone(), Role::Plain)));
         }
         // What cannot be bound below the aggregation has an aggregate in it, or an error that its parts will show.
@@ -310,8 +211,4 @@ impl Grouping for Groups {
         let constant = matches!(typed.expression, Expression::Literal(_)).then_some((typed, Role::Plain));
         Ok(found.map(|(_, _, output, role)| (output.clone(), *role)).or(constant))
     }
-}
-
-fn same_call(left: &BoundCall, right: &BoundCall) -> bool {
-    left.function == right.function && left.argument == right.argument && left.filter == right.filter
 }

@@ -1,6 +1,8 @@
 //! FROM: tables, views, subqueries and window functions.
 
-use sqlparser::ast::{Expr, Ident, Join, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{
+    Expr, Ident, Join, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
+};
 use sqlparser::tokenizer::Span;
 
 use super::{Planner, window};
@@ -69,7 +71,9 @@ impl Planner<'_> {
             Expr::Subquery(query) => subquery(query),
             Expr::Identifier(name) => self.table(&table_name(&ObjectName::from(vec![name.clone()]))?),
             Expr::CompoundIdentifier(path) => self.table(&table_name(&ObjectName::from(path.clone()))?),
-            other => Err(SqlError::new(other.span(), format!("expected a table but found `{other}`"), "write TABLE name")),
+            other => {
+                Err(SqlError::new(other.span(), format!("expected a table but found `{other}`"), "write TABLE name"))
+            }
         }
     }
 }
@@ -108,7 +112,17 @@ pub(crate) fn renamed(relation: Relation, names: &[Ident], span: Span) -> Result
 }
 
 fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
-    let TableFactor::Table { name, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints, .. } = factor
+    let TableFactor::Table {
+        name,
+        with_hints,
+        version,
+        with_ordinality,
+        partitions,
+        json_path,
+        sample,
+        index_hints,
+        ..
+    } = factor
     else {
         return Ok(());
     };
@@ -129,14 +143,20 @@ fn refused_join(join: &Join) -> SqlError {
 }
 
 fn join_refused(span: Span) -> SqlError {
-    SqlError::new(span, "joins are not supported", "read one table in each query, and join before the stream is written")
+    SqlError::new(
+        span,
+        "joins are not supported",
+        "read one table in each query, and join before the stream is written",
+    )
 }
 
 fn refused_factor(factor: &TableFactor) -> SqlError {
     let (what, remedy) = match factor {
         TableFactor::MatchRecognize { .. } => ("MATCH_RECOGNIZE", "find patterns after this application"),
         TableFactor::UNNEST { .. } => ("UNNEST", "have the producer write one record for each element"),
-        TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => ("LATERAL", "select from one table"),
+        TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
+            ("LATERAL", "select from one table")
+        }
         TableFactor::TableFunction { .. } => ("this table function", "use TUMBLE or HOP"),
         _ => ("this form of FROM", "select from one table"),
     };

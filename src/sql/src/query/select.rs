@@ -86,9 +86,11 @@ fn expand(item: &SelectItem, binder: Binder<'_>, place: usize) -> Result<Vec<(Ty
         SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
             plain_wildcard(options, item)?;
             match binder.scope.expand(Some(&name.to_string())) {
-                columns if columns.is_empty() => {
-                    Err(SqlError::new(item.span(), format!("there is no table `{name}` in FROM"), "use the table's alias if it has one"))
-                }
+                columns if columns.is_empty() => Err(SqlError::new(
+                    item.span(),
+                    format!("there is no table `{name}` in FROM"),
+                    "use the table's alias if it has one",
+                )),
                 columns => Ok(columns),
             }
         }
@@ -97,7 +99,10 @@ fn expand(item: &SelectItem, binder: Binder<'_>, place: usize) -> Result<Vec<(Ty
 }
 
 fn plain_wildcard(options: &sqlparser::ast::WildcardAdditionalOptions, item: &SelectItem) -> Result<()> {
-    let plain = sqlparser::ast::WildcardAdditionalOptions { wildcard_token: options.wildcard_token.clone(), ..Default::default() };
+    let plain = sqlparser::ast::WildcardAdditionalOptions {
+        wildcard_token: options.wildcard_token.clone(),
+        ..Default::default()
+    };
     match *options == plain {
         true => Ok(()),
         false => Err(SqlError::new(item.span(), format!("`{item}` is not supported"), "name the columns")),
@@ -126,7 +131,8 @@ fn refuse_clauses(select: &Select, start: Span) -> Result<()> {
         return Err(SqlError::new(qualify.span(), "QUALIFY is not supported", "use HAVING over an aggregation"));
     }
     let sorted = !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty();
-    let foreign = select.top.is_some() || select.into.is_some() || select.prewhere.is_some() || select.exclude.is_some();
+    let foreign =
+        select.top.is_some() || select.into.is_some() || select.prewhere.is_some() || select.exclude.is_some();
     let more = !select.lateral_views.is_empty() || !select.connect_by.is_empty() || select.value_table_mode.is_some();
     if sorted || foreign || more || select.select_modifiers.is_some() || !select.optimizer_hints.is_empty() {
         let message = "SELECT has a clause that Flink SQL does not know";

@@ -26,7 +26,9 @@ pub(super) struct Called<'a> {
 
 pub(super) fn arguments_of(function: &Function) -> Result<&[FunctionArg]> {
     match &function.args {
-        FunctionArguments::List(list) if list.clauses.is_empty() && list.duplicate_treatment.is_none() => Ok(&list.args),
+        FunctionArguments::List(list) if list.clauses.is_empty() && list.duplicate_treatment.is_none() => {
+            Ok(&list.args)
+        }
         _ => Err(SqlError::new(function.name.span(), "the table function needs plain arguments", usage(TUMBLE))),
     }
 }
@@ -44,9 +46,19 @@ impl Planner<'_> {
             "TUMBLE" => TUMBLE,
             "HOP" => HOP,
             name @ ("CUMULATE" | "SESSION") => {
-                return Err(SqlError::new(called.span, format!("{name} windows are not supported"), "use TUMBLE or HOP"));
+                return Err(SqlError::new(
+                    called.span,
+                    format!("{name} windows are not supported"),
+                    "use TUMBLE or HOP",
+                ));
             }
-            name => return Err(SqlError::new(called.span, format!("there is no table function {name}"), "use TUMBLE or HOP")),
+            name => {
+                return Err(SqlError::new(
+                    called.span,
+                    format!("there is no table function {name}"),
+                    "use TUMBLE or HOP",
+                ));
+            }
         };
         let arguments = Arguments::of(called, parameters)?;
         let relation = self.table_argument(arguments.required("DATA")?)?;
@@ -70,13 +82,25 @@ impl<'a> Arguments<'a> {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => (Some(place), expression),
                 FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expression), .. } => {
                     let matches = |parameter: &&str| parameter.eq_ignore_ascii_case(&name.value);
-                    (parameters.iter().position(|parameter| matches(&parameter)), expression)
+                    (parameters.iter().position(matches), expression)
                 }
-                other => return Err(SqlError::new(other.span(), format!("the argument {other} is not supported"), usage(parameters))),
+                other => {
+                    return Err(SqlError::new(
+                        other.span(),
+                        format!("the argument {other} is not supported"),
+                        usage(parameters),
+                    ));
+                }
             };
             match place.and_then(|place| values.get_mut(place)) {
                 Some(value) if value.is_none() => *value = Some(expression),
-                _ => return Err(SqlError::new(argument.span(), format!("the argument {argument} does not fit"), usage(parameters))),
+                _ => {
+                    return Err(SqlError::new(
+                        argument.span(),
+                        format!("the argument {argument} does not fit"),
+                        usage(parameters),
+                    ));
+                }
             }
         }
         Ok(Self { parameters, values, span: called.span })
@@ -88,14 +112,19 @@ impl<'a> Arguments<'a> {
     }
 
     fn required(&self, name: &str) -> Result<&'a Expr> {
-        self.optional(name).ok_or_else(|| SqlError::new(self.span, format!("the argument {name} is missing"), usage(self.parameters)))
+        self.optional(name)
+            .ok_or_else(|| SqlError::new(self.span, format!("the argument {name} is missing"), usage(self.parameters)))
     }
 
     fn length(&self, name: &str) -> Result<i64> {
         let expression = self.required(name)?;
         match interval_ms(expression)? {
             length @ 1.. => Ok(length),
-            _ => Err(SqlError::new(expression.span(), format!("the {name} of a window must be above zero"), "give a longer interval")),
+            _ => Err(SqlError::new(
+                expression.span(),
+                format!("the {name} of a window must be above zero"),
+                "give a longer interval",
+            )),
         }
     }
 
@@ -135,7 +164,9 @@ fn assigned(relation: Relation, descriptor: &Expr, window: Window, span: Span) -
 }
 
 fn time_column(relation: &Relation, descriptor: &Expr) -> Result<(usize, Field)> {
-    let wrong = || SqlError::new(descriptor.span(), format!("expected DESCRIPTOR(column) but found `{descriptor}`"), usage(TUMBLE));
+    let wrong = || {
+        SqlError::new(descriptor.span(), format!("expected DESCRIPTOR(column) but found `{descriptor}`"), usage(TUMBLE))
+    };
     let Expr::Function(function) = descriptor else {
         return Err(wrong());
     };
@@ -149,7 +180,11 @@ fn time_column(relation: &Relation, descriptor: &Expr) -> Result<(usize, Field)>
     match (role, typed.expression) {
         (Role::Rowtime, Expression::Column(place)) => Ok((place, relation.fields[place].clone())),
         _ => {
-            let message = format!("`{}` ({}) has no watermark, so windows would never end", name.value, types::name(&typed.data_type));
+            let message = format!(
+                "`{}` ({}) has no watermark, so windows would never end",
+                name.value,
+                types::name(&typed.data_type)
+            );
             let remedy = "use the column that the table's WATERMARK is for, unchanged by the query";
             Err(SqlError::new(name.span, message, remedy))
         }

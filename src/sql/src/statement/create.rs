@@ -28,11 +28,11 @@ pub(super) fn parse_create(parser: &mut Parser<'static>) -> Result<Statement> {
     let kind = parser.next_token();
     if tokens::is_keyword(Some(&kind), Keyword::TABLE) {
         let head = parse_head(parser, temporary)?;
-        return parse_table(parser, head).map(Statement::CreateTable);
+        return parse_table(parser, head).map(Box::new).map(Statement::CreateTable);
     }
     if tokens::is_keyword(Some(&kind), Keyword::VIEW) {
         let head = parse_head(parser, temporary)?;
-        return parse_view(parser, head).map(Statement::CreateView);
+        return parse_view(parser, head).map(Box::new).map(Statement::CreateView);
     }
     let message = format!("CREATE {} is not supported", kind.token.to_string().to_uppercase());
     Err(SqlError::new(kind.span, message, "only tables and views can be created"))
@@ -135,7 +135,12 @@ fn parse_primary_key(parser: &mut Parser<'static>, table: &mut CreateTable) -> R
     set_primary_key(parser, table, columns, span)
 }
 
-fn set_primary_key(parser: &mut Parser<'static>, table: &mut CreateTable, columns: Vec<Ident>, span: Span) -> Result<()> {
+fn set_primary_key(
+    parser: &mut Parser<'static>,
+    table: &mut CreateTable,
+    columns: Vec<Ident>,
+    span: Span,
+) -> Result<()> {
     if !words(parser, &["NOT", "ENFORCED"]) {
         let message = "a primary key of a stream cannot be enforced";
         return Err(SqlError::new(span, message, "write NOT ENFORCED after it"));
@@ -152,7 +157,7 @@ fn parse_column(parser: &mut Parser<'static>, table: &mut CreateTable) -> Result
     if parser.parse_keyword(Keyword::AS) {
         let expression = parser.parse_expr().map_err(syntax)?;
         skip_comment(parser)?;
-        return Ok(Column { name, kind: ColumnSyntax::Computed(expression) });
+        return Ok(Column { name, kind: ColumnSyntax::Computed(Box::new(expression)) });
     }
     let span = parser.peek_token_ref().span;
     let (data_type, mut not_null) = parse_type(parser)?;
@@ -176,7 +181,9 @@ fn parse_column(parser: &mut Parser<'static>, table: &mut CreateTable) -> Result
 fn parse_type(parser: &mut Parser<'static>) -> Result<(DataType, bool)> {
     let next = parser.peek_token();
     if let Token::Word(word) = &next.token
-        && ["ROW", "ARRAY", "MAP", "MULTISET", "RAW", "VARIANT"].iter().any(|name| word.value.eq_ignore_ascii_case(name))
+        && ["ROW", "ARRAY", "MAP", "MULTISET", "RAW", "VARIANT"]
+            .iter()
+            .any(|name| word.value.eq_ignore_ascii_case(name))
     {
         let message = format!("{} columns are not supported", word.value.to_uppercase());
         return Err(SqlError::new(next.span, message, "declare the scalar fields, or the whole as STRING"));
@@ -219,7 +226,9 @@ pub(super) fn parse_string(parser: &mut Parser<'static>, what: &str) -> Result<S
     let next = parser.next_token();
     match next.token {
         Token::SingleQuotedString(text) => Ok(text),
-        other => Err(SqlError::new(next.span, format!("expected {what} but found {other}"), "put it into single quotes")),
+        other => {
+            Err(SqlError::new(next.span, format!("expected {what} but found {other}"), "put it into single quotes"))
+        }
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Placed {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
-    CreateTable(CreateTable),
-    CreateView(CreateView),
+    CreateTable(Box<CreateTable>),
+    CreateView(Box<CreateView>),
     Set(Set),
     Insert(Insert),
     BeginSet,
@@ -48,7 +48,7 @@ pub(crate) struct Column {
 #[derive(Clone, Debug)]
 pub(crate) enum ColumnSyntax {
     Physical { data_type: DataType, span: Span, not_null: bool },
-    Computed(Expr),
+    Computed(Box<Expr>),
 }
 
 /// `WATERMARK FOR column AS expression`.

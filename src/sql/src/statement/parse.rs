@@ -105,7 +105,11 @@ fn parse_insert(parser: &mut Parser<'static>) -> Result<Insert> {
     let table = parse_table_name(parser)?;
     let next = parser.peek_token();
     if tokens::is_keyword(Some(&next), Keyword::PARTITION) {
-        return Err(SqlError::new(next.span, "static partitions are not supported", "give the partition's columns in the query"));
+        return Err(SqlError::new(
+            next.span,
+            "static partitions are not supported",
+            "give the partition's columns in the query",
+        ));
     }
     let columns = match parser.peek_tokens_ref::<2>() {
         [first, second] if first.token == Token::LParen && !begins_query(second) => {

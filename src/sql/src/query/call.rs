@@ -1,0 +1,139 @@
+//! Calls of aggregates: which there are, what they take and what type they give.
+
+use std::ops::ControlFlow;
+
+use arrow_schema::DataType;
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Spanned,
+    visit_expressions,
+};
+use sqlparser::tokenizer::Span;
+use tidemill_plan::{AggregateFunction, Expression};
+
+use crate::bind::{Binder, Typed, aggregate_function, is_aggregate};
+use crate::error::{Result, SqlError};
+use crate::types;
+
+pub(super) struct BoundCall {
+    pub function: AggregateFunction,
+    pub argument: Option<Typed>,
+    pub filter: Option<Typed>,
+    /// What the engine gives.
+    pub computed: DataType,
+    /// What Flink gives.
+    pub returns: DataType,
+    pub name: String,
+}
+
+impl BoundCall {
+    /// Whether one of the two need not be computed.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.function == other.function && self.argument == other.argument && self.filter == other.filter
+    }
+}
+
+/// The aggregate calls of SELECT and HAVING, in the order of the text.
+pub(super) fn calls_in(select: &Select) -> Vec<Function> {
+    let mut calls = Vec::new();
+    let mut note = |expression: &Expr| {
+        if let Expr::Function(function) = expression
+            && is_aggregate(expression)
+        {
+            calls.push(function.clone());
+        }
+        ControlFlow::<()>::Continue(())
+    };
+    let _ = visit_expressions(&select.projection, &mut note);
+    let _ = visit_expressions(&select.having, &mut note);
+    calls
+}
+
+pub(super) fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundCall> {
+    let span = function.name.span();
+    let Some(kind) = aggregate_function(&function) else {
+        return Err(SqlError::new(
+            span,
+            format!("{} is no aggregate", function.name),
+            "use COUNT, SUM, MIN, MAX or AVG",
+        ));
+    };
+    let argument = bind_argument(&function, kind, binder, span)?;
+    let filter = function.filter.as_deref().map(|filter| binder.condition(filter, "FILTER")).transpose()?;
+    if function.null_treatment.is_some() || !function.within_group.is_empty() {
+        return Err(SqlError::new(span, "the aggregate has a clause that is not supported", "only FILTER is"));
+    }
+    let name = function.to_string();
+    let (argument, computed, returns) = result_types(kind, argument, span)?;
+    Ok(BoundCall { function: kind, argument, filter, computed, returns, name })
+}
+
+/// None for `COUNT(*)`.
+fn bind_argument(
+    function: &Function,
+    kind: AggregateFunction,
+    binder: Binder<'_>,
+    span: Span,
+) -> Result<Option<Typed>> {
+    let FunctionArguments::List(list) = &function.args else {
+        return Err(SqlError::new(span, "the aggregate has no arguments", "write such as COUNT(*) or SUM(price)"));
+    };
+    if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
+        let remedy = "GROUP BY the column in a first query, and COUNT(*) its rows in a second application";
+        return Err(SqlError::new(span, "DISTINCT in aggregates is not supported", remedy));
+    }
+    if !list.clauses.is_empty() {
+        return Err(SqlError::new(
+            span,
+            "clauses in an aggregate's parentheses are not supported",
+            "only FILTER after it is",
+        ));
+    }
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if kind == AggregateFunction::Count => Ok(None),
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))] => {
+            let argument = binder.bind(expression)?;
+            let counts_all = kind == AggregateFunction::Count && matches!(argument.expression, Expression::Literal(_));
+            Ok(Some(argument).filter(|argument| !counts_all || argument.nullable))
+        }
+        _ => Err(SqlError::new(
+            span,
+            format!("{function} does not have one argument"),
+            "give it one column or expression",
+        )),
+    }
+}
+
+/// The argument as the engine takes it, the type that the engine gives, and Flink's.
+fn result_types(
+    kind: AggregateFunction,
+    argument: Option<Typed>,
+    span: Span,
+) -> Result<(Option<Typed>, DataType, DataType)> {
+    let Some(argument) = argument else {
+        return Ok((None, DataType::Int64, DataType::Int64));
+    };
+    let from = argument.data_type.clone();
+    let undefined = || {
+        let message = format!("{} is not defined for {}", format!("{kind:?}").to_uppercase(), types::name(&from));
+        SqlError::new(span, message, "CAST the argument")
+    };
+    match kind {
+        AggregateFunction::Count => Ok((Some(argument), DataType::Int64, DataType::Int64)),
+        AggregateFunction::Min | AggregateFunction::Max => match from {
+            DataType::Binary | DataType::Interval(_) | DataType::Null => Err(undefined()),
+            _ => Ok((Some(argument), from.clone(), from)),
+        },
+        AggregateFunction::Sum | AggregateFunction::Avg => match &from {
+            whole if types::is_whole(whole) => Ok((Some(argument.widened(&DataType::Int64)), DataType::Int64, from)),
+            number if types::is_approximate(number) => {
+                Ok((Some(argument.widened(&DataType::Float64)), DataType::Float64, from))
+            }
+            DataType::Decimal128(_, scale) => {
+                let returned = if kind == AggregateFunction::Avg { (*scale).max(6) } else { *scale };
+                let returns = DataType::Decimal128(38, returned);
+                Ok((Some(argument.widened(&DataType::Decimal128(38, *scale))), returns.clone(), returns))
+            }
+            _ => Err(undefined()),
+        },
+    }
+}
