@@ -1,0 +1,113 @@
+//! Other objects that an Application and its Streams name: which they are, and what is taken from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidemill_model::job::StorageSpec;
+
+use super::rejection::{Rejection, RejectionReason};
+use crate::resources::{Application, ApplicationSnapshot, RestoreSource, SnapshotPhase, Stream};
+
+/// The objects that were found, by name, all of the Application's namespace. What is not here does not exist.
+#[derive(Clone, Default)]
+pub struct References {
+    /// Secrets, decoded.
+    pub secrets: BTreeMap<String, BTreeMap<String, String>>,
+    /// For each Secret, a text that changes with its content, such as its resource version. It becomes part of the
+    /// application's version, so that changed credentials reach a running job.
+    pub secret_revisions: BTreeMap<String, String>,
+    pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    pub snapshots: BTreeMap<String, ApplicationSnapshot>,
+    /// Where checkpoints go unless the Application says otherwise.
+    pub default_storage: Option<StorageSpec>,
+}
+
+impl References {
+    fn secret(&self, name: &str) -> Result<&BTreeMap<String, String>, Rejection> {
+        self.secrets.get(name).ok_or_else(|| {
+            Rejection::new(
+                RejectionReason::MissingSecret,
+                format!("the Secret `{name}` does not exist; create it in the Application's namespace, or correct the name"),
+            )
+        })
+    }
+
+    /// A Secret's entries as options of the object store client, whose names are in lower case.
+    pub(super) fn credentials(&self, name: &str) -> Result<BTreeMap<String, String>, Rejection> {
+        Ok(self.secret(name)?.iter().map(|(key, value)| (key.to_ascii_lowercase(), value.clone())).collect())
+    }
+
+    /// A Secret's entries as client properties.
+    pub(super) fn properties(&self, name: &str) -> Result<&BTreeMap<String, String>, Rejection> {
+        self.secret(name)
+    }
+
+    /// The manifest of the snapshot that an Application restores from.
+    pub(super) fn manifest(&self, app: &Application) -> Result<String, Rejection> {
+        let refuse = |message: String| Rejection::new(RejectionReason::UnknownSnapshot, message);
+        let Some(name) = snapshot_name(app) else {
+            return Err(refuse("restore.from is Snapshot but restore.snapshotRef is not set; name an ApplicationSnapshot".into()));
+        };
+        let Some(snapshot) = self.snapshots.get(name) else {
+            return Err(refuse(format!("the ApplicationSnapshot `{name}` does not exist; correct restore.snapshotRef")));
+        };
+        let status = snapshot.status.clone().unwrap_or_default();
+        match (status.phase, status.manifest) {
+            (SnapshotPhase::Ready, Some(manifest)) => Ok(manifest),
+            (phase, _) => Err(refuse(format!(
+                "the ApplicationSnapshot `{name}` is {phase:?} and not Ready; wait for it, or name another one"
+            ))),
+        }
+    }
+}
+
+/// The SQL, wherever it is.
+pub(super) fn sql_text(app: &Application, references: &References) -> Result<String, Rejection> {
+    let code = &app.spec.code;
+    match (&code.sql, &code.sql_from) {
+        (Some(sql), None) => Ok(sql.clone()),
+        (None, Some(from)) => {
+            let wanted = &from.config_map_key_ref;
+            let refuse = |message: String| Rejection::new(RejectionReason::MissingConfigMap, message);
+            let map = references.config_maps.get(&wanted.name).ok_or_else(|| {
+                refuse(format!(
+                    "the ConfigMap `{}` does not exist; create it in the Application's namespace, or correct the name",
+                    wanted.name
+                ))
+            })?;
+            map.get(&wanted.key).cloned().ok_or_else(|| {
+                refuse(format!("the ConfigMap `{}` has no key `{}`; add it, or correct the key", wanted.name, wanted.key))
+            })
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            Err(Rejection::new(RejectionReason::InvalidSetting, "set exactly one of code.sql and code.sqlFrom"))
+        }
+    }
+}
+
+/// The names of the Streams that an Application reads or writes.
+pub fn input_streams(app: &Application) -> BTreeSet<&str> {
+    let inputs = app.spec.inputs.iter().map(|input| input.stream_ref.name.as_str());
+    let outputs = app.spec.outputs.iter().map(|output| output.stream_ref.name.as_str());
+    inputs.chain(outputs).collect()
+}
+
+/// The names of the Secrets that an Application and its Streams take values from.
+pub fn secret_names<'a>(app: &'a Application, streams: &'a [Stream]) -> BTreeSet<&'a str> {
+    let storage = app.spec.checkpoint.storage.iter().flat_map(|storage| &storage.secret_ref);
+    let kafka = streams.iter().flat_map(|stream| &stream.spec.kafka).flat_map(|kafka| &kafka.secret_ref);
+    let files = streams.iter().flat_map(|stream| &stream.spec.object_store).flat_map(|store| &store.secret_ref);
+    storage.chain(kafka).chain(files).map(|secret| secret.name.as_str()).collect()
+}
+
+/// The ConfigMap that the SQL is in.
+pub fn config_map_name(app: &Application) -> Option<&str> {
+    app.spec.code.sql_from.as_ref().map(|from| from.config_map_key_ref.name.as_str())
+}
+
+/// The ApplicationSnapshot that the Application restores from.
+pub fn snapshot_name(app: &Application) -> Option<&str> {
+    match app.spec.restore.from {
+        RestoreSource::Snapshot => app.spec.restore.snapshot_ref.as_ref().map(|snapshot| snapshot.name.as_str()),
+        RestoreSource::Latest | RestoreSource::Empty => None,
+    }
+}
