@@ -62,14 +62,14 @@ async fn a_claim_whose_reply_was_lost_is_won() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_claim_whose_request_was_lost_is_tried_again() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let faulty: Arc<dyn ObjectStore> = Faulty::new(store.clone(), Fault::LostRequest, 2);
     assert_eq!(open(&faulty).claim(1, &start(1, None), "me").await, Ok(Claim::Won));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_store_that_stays_away_ends_in_a_problem_and_no_record() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let faulty: Arc<dyn ObjectStore> = Faulty::new(store.clone(), Fault::LostRequest, 100);

@@ -58,7 +58,8 @@ impl Job {
     }
 
     pub fn start_worker(&mut self, worker: u32) {
-        let file = self.folder.path().join("job.json");
+        // one each: another worker may be reading its own at this moment
+        let file = self.folder.path().join(format!("job-{worker}.json"));
         std::fs::write(&file, serde_json::to_vec(&self.spec).unwrap()).unwrap();
         let api = if worker == 0 { self.api.clone() } else { "127.0.0.1:0".to_string() };
         let log = std::env::var("TIDEMILL_LOG").unwrap_or_else(|_| "warn".to_string());
