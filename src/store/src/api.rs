@@ -207,7 +207,7 @@ impl S3 for Api {
         let bucket = request.input.bucket;
         let location = Some(format!("/{bucket}"));
         match self.disk(move |folder| Ok(folder.create_bucket(&bucket)?)).await? {
-            true => Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() })),
+            true => Ok(S3Response::new(CreateBucketOutput { location })),
             false => Err(s3_error!(BucketAlreadyOwnedByYou)),
         }
     }

@@ -1,5 +1,7 @@
 //! The server, started as a process, as an S3 client sees it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path as FolderPath;

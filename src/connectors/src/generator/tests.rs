@@ -183,7 +183,7 @@ fn a_rate_holds_rows_back() {
             Polled::Pending | Polled::Finished => panic!("neither is expected"),
         }
     }
-    assert!(rows >= 100 && rows < 1000, "{rows}");
+    assert!((100..1000).contains(&rows), "{rows}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Zipf {
     /// The rank, from 0, that 64 random bits stand for.
     #[inline(always)]
     pub fn rank(&self, random: u64) -> u32 {
-        let place = ((random >> 32) * self.places.len() as u64 >> 32) as u32;
+        let place = (((random >> 32) * self.places.len() as u64) >> 32) as u32;
         let (limit, other) = self.places[place as usize];
         if (random as u32) <= limit { place } else { other }
     }

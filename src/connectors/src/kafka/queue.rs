@@ -9,6 +9,7 @@
 
 use std::ffi::CString;
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rdkafka::bindings::{
@@ -32,7 +33,7 @@ pub struct Topic {
 
 /// A partition being read.
 pub struct PartitionQueue {
-    topic: Arc<Topic>,
+    topic: Rc<Topic>,
     partition: i32,
     queue: NonNull<rd_kafka_queue_t>,
 }
@@ -84,7 +85,7 @@ fn last_error() -> RDKafkaErrorCode {
 
 impl PartitionQueue {
     /// Begins to read at `offset`.
-    pub fn start(topic: &Arc<Topic>, partition: i32, offset: i64) -> Result<Self, RDKafkaErrorCode> {
+    pub fn start(topic: &Rc<Topic>, partition: i32, offset: i64) -> Result<Self, RDKafkaErrorCode> {
         // SAFETY: the client is alive.
         let queue = unsafe { rd_kafka_queue_new(topic.client.client().native_ptr()) };
         let queue = NonNull::new(queue).ok_or_else(last_error)?;

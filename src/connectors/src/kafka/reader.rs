@@ -4,6 +4,7 @@
 //! Offsets have gaps (transaction markers, compaction), so the end of a partition is not found by counting: librdkafka
 //! tells when it has come to the end, and with which offset.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,7 +41,7 @@ pub struct ReaderTable {
 pub struct KafkaReader {
     /// Before the clients: they must outlive what was taken from them.
     partitions: Vec<Partition>,
-    topic: Arc<Topic>,
+    topic: Rc<Topic>,
     table: ReaderTable,
     group: Option<BaseConsumer<Context>>,
     turn: usize,
@@ -72,7 +73,7 @@ impl KafkaReader {
         let failed = |error: RDKafkaErrorCode| {
             table.trouble.problem_of(format!("failed to read the topic `{}`: {error}", table.options.topic))
         };
-        let topic = Arc::new(Topic::new(table.client.clone(), &table.options.topic).map_err(failed)?);
+        let topic = Rc::new(Topic::new(table.client.clone(), &table.options.topic).map_err(failed)?);
         let offsets = Offsets {
             table: name,
             application: &table.application,
@@ -277,7 +278,7 @@ struct Run {
 }
 
 impl Partition {
-    fn new(topic: &Arc<Topic>, range: Range, decoder: Decoder) -> std::result::Result<Self, RDKafkaErrorCode> {
+    fn new(topic: &Rc<Topic>, range: Range, decoder: Decoder) -> std::result::Result<Self, RDKafkaErrorCode> {
         let at_end = range.end.is_some_and(|end| range.next >= end);
         let queue = match at_end {
             true => None,
