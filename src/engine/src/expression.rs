@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, IntervalMonthDayNano, Schema};
+use datafusion_common::DataFusionError;
 use datafusion_common::ScalarValue;
 use datafusion_common::config::ConfigOptions;
-use datafusion_common::DataFusionError;
 use datafusion_expr::{Operator, ScalarUDF};
 use datafusion_physical_expr::expressions::{
     BinaryExpr, Column, IsNullExpr, LikeExpr, NegativeExpr, NotExpr, case, cast, in_list, lit, try_cast,
@@ -16,7 +16,8 @@ use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
-static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(tidemill_plan::functions::scalar_functions);
+static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> =
+    LazyLock::new(tidemill_plan::functions::scalar_functions);
 
 /// An expression that is ready to be evaluated against batches of one schema.
 #[derive(Clone, Debug)]
@@ -104,11 +105,7 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
     })
 }
 
-fn is_not_distinct_from(
-    inner: &Expression,
-    value: bool,
-    input: &Schema,
-) -> Result<Arc<dyn PhysicalExpr>, BuildError> {
+fn is_not_distinct_from(inner: &Expression, value: bool, input: &Schema) -> Result<Arc<dyn PhysicalExpr>, BuildError> {
     Ok(Arc::new(BinaryExpr::new(build(inner, input)?, Operator::IsNotDistinctFrom, lit(value))))
 }
 

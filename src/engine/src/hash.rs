@@ -106,7 +106,13 @@ fn integer(value: i64) -> u64 {
 }
 
 fn float(value: f64) -> u64 {
-    let canonical = if value == 0.0 { 0.0 } else if value.is_nan() { f64::NAN } else { value };
+    let canonical = if value == 0.0 {
+        0.0
+    } else if value.is_nan() {
+        f64::NAN
+    } else {
+        value
+    };
     xxh3_64(&canonical.to_bits().to_le_bytes())
 }
 

@@ -49,7 +49,10 @@ impl Board {
                     .iter()
                     .map(|table| SourceProgress { table: table.clone(), ..SourceProgress::default() })
                     .collect(),
-                sinks: sinks.iter().map(|table| SinkProgress { table: table.clone(), ..SinkProgress::default() }).collect(),
+                sinks: sinks
+                    .iter()
+                    .map(|table| SinkProgress { table: table.clone(), ..SinkProgress::default() })
+                    .collect(),
                 late_rows: vec![0; stages],
                 state_bytes: vec![0; stages],
                 ..ThreadProgress::default()
@@ -85,7 +88,11 @@ impl Board {
             };
             for (place, source) in progress.sources.iter().enumerate() {
                 if thread == 0 {
-                    sum.sources.push(SourceStatus { table: source.table.clone(), finished: true, ..Default::default() });
+                    sum.sources.push(SourceStatus {
+                        table: source.table.clone(),
+                        finished: true,
+                        ..Default::default()
+                    });
                 }
                 add_source(&mut sum.sources[place], source);
                 add_problem(&mut sum.problems, source.stats.problem.as_ref());

@@ -55,7 +55,9 @@ pub async fn restore(
         let rows = restored.state.entry(operator.operator.clone()).or_default();
         for file in operator.files.iter().filter(|file| file.key_groups.overlaps(&owned)) {
             let bytes = read_file(store, file).await?;
-            rows.extend(state::decode(&bytes).map_err(|error| refused(&file.path, &Refusal::Damaged(error.to_string())))?);
+            rows.extend(
+                state::decode(&bytes).map_err(|error| refused(&file.path, &Refusal::Damaged(error.to_string())))?,
+            );
         }
     }
     for split in manifest.splits {
@@ -116,7 +118,9 @@ fn check(manifest: &Manifest, places: &Places) -> std::result::Result<(), Refusa
 fn refused(path: &str, refusal: &Refusal) -> Problem {
     let remedy = match refusal {
         Refusal::Format(_) | Refusal::HashVersion(_) => "run the release that took the snapshot",
-        Refusal::Layout { .. } => "change the SQL so that keys and aggregates stay the same, or start empty with spec.restore",
+        Refusal::Layout { .. } => {
+            "change the SQL so that keys and aggregates stay the same, or start empty with spec.restore"
+        }
         Refusal::Orphan(_) => "set spec.restore.allowNonRestoredState to drop that state",
         Refusal::Damaged(_) => "restore from an older snapshot with spec.restore",
     };

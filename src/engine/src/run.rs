@@ -125,8 +125,7 @@ pub fn run(
     let (parts, receiver) = Parts::new();
     let job = Arc::new(open(&start, &connectors, &store, &runtime, parts, events.clone())?);
 
-    let handshake =
-        Handshake::new(&start.job.application.uid, &start.job.version, start.incarnation, start.worker);
+    let handshake = Handshake::new(&start.job.application.uid, &start.job.version, start.incarnation, start.worker);
     let sockets = timely_adapter::connect(&listener, &start.peers, handshake)?;
     let threads = start.job.threads_per_worker as usize;
     let paths = ApplicationPaths::new(&start.job.application);

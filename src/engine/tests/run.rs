@@ -365,7 +365,13 @@ fn output_of_a_claimed_checkpoint_is_committed_after_a_crash() {
 
     *test.open.lock().unwrap() = 10_000;
     let commit = Some(PendingCommit { checkpoint: CheckpointId(1), manifest: manifest.clone() });
-    let engine = Incarnate::start(&test, storage.path(), &Shape { workers: 1, threads: 1 }, 2, Some(Restore { manifest, commit }));
+    let engine = Incarnate::start(
+        &test,
+        storage.path(),
+        &Shape { workers: 1, threads: 1 },
+        2,
+        Some(Restore { manifest, commit }),
+    );
     engine.await_committed(1);
     engine.await_all(|event| matches!(event, EngineEvent::Finished).then_some(()));
     engine.checkpoint(storage.path(), 2, AfterCheckpoint::Stop);

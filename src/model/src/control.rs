@@ -28,10 +28,20 @@ use crate::{CheckpointId, Epoch, Incarnation};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {
     /// The first message on a connection. `host` is where other workers reach this worker's children.
-    Hello { application_uid: String, worker: u32, host: String },
-    Engine { incarnation: Incarnation, event: EngineEvent },
+    Hello {
+        application_uid: String,
+        worker: u32,
+        host: String,
+    },
+    Engine {
+        incarnation: Incarnation,
+        event: EngineEvent,
+    },
     /// The child ended, asked or not.
-    Exited { incarnation: Incarnation, detail: String },
+    Exited {
+        incarnation: Incarnation,
+        detail: String,
+    },
     /// Sent every [`HEARTBEAT_MS`], so that a silent loss is noticed.
     Heartbeat,
 }
@@ -40,9 +50,16 @@ pub enum FromWorker {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Start an engine child. A child of an older incarnation is killed first.
-    Spawn { incarnation: Incarnation },
-    Engine { incarnation: Incarnation, command: EngineCommand },
-    Kill { incarnation: Incarnation },
+    Spawn {
+        incarnation: Incarnation,
+    },
+    Engine {
+        incarnation: Incarnation,
+        command: EngineCommand,
+    },
+    Kill {
+        incarnation: Incarnation,
+    },
     Heartbeat,
 }
 
@@ -56,9 +73,14 @@ pub const HEARTBEAT_TIMEOUT_MS: u64 = 10_000;
 pub enum EngineCommand {
     Start(Box<EngineStart>),
     /// Take checkpoint `id` at an epoch that the engine chooses and announces in-band. Sent to worker 0 only.
-    Checkpoint { id: CheckpointId, then: AfterCheckpoint },
+    Checkpoint {
+        id: CheckpointId,
+        then: AfterCheckpoint,
+    },
     /// The checkpoint is claimed: make the output up to it visible.
-    Commit { id: CheckpointId },
+    Commit {
+        id: CheckpointId,
+    },
 }
 
 /// What a checkpoint is for.

@@ -73,8 +73,7 @@ impl Uploads {
     }
 
     fn file(&self, path: String, bytes: Vec<u8>, rows: u64, key_groups: KeyGroupRange) -> StateFile {
-        let file =
-            StateFile { path, bytes: bytes.len() as u64, rows, crc32: crc32fast::hash(&bytes), key_groups };
+        let file = StateFile { path, bytes: bytes.len() as u64, rows, crc32: crc32fast::hash(&bytes), key_groups };
         self.put(&file.path, bytes);
         file
     }

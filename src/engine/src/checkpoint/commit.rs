@@ -55,7 +55,8 @@ impl Committers {
     fn committer(&mut self, committable: &Committable) -> Result<&mut Box<dyn Committer>> {
         let key = (committable.sink.clone(), committable.slot);
         if !self.made.contains_key(&key) {
-            let sink = self.sinks.iter().find(|sink| sink.uid == committable.sink).ok_or_else(|| orphan(committable))?;
+            let sink =
+                self.sinks.iter().find(|sink| sink.uid == committable.sink).ok_or_else(|| orphan(committable))?;
             let committer = sink.sink.committer(committable.slot)?.ok_or_else(|| orphan(committable))?;
             self.made.insert(key.clone(), committer);
         }

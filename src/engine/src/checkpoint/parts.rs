@@ -12,11 +12,29 @@ use crate::operator::CapturedState;
 
 /// One participant's part of a checkpoint, or output staged between checkpoints.
 pub enum Part {
-    Splits { checkpoint: CheckpointId, splits: Vec<SplitState> },
-    State { checkpoint: CheckpointId, thread: u32, operator: String, layout: String, state: CapturedState },
-    Prepared { checkpoint: CheckpointId, sink: String, slot: u32, prepared: Prepared },
+    Splits {
+        checkpoint: CheckpointId,
+        splits: Vec<SplitState>,
+    },
+    State {
+        checkpoint: CheckpointId,
+        thread: u32,
+        operator: String,
+        layout: String,
+        state: CapturedState,
+    },
+    Prepared {
+        checkpoint: CheckpointId,
+        sink: String,
+        slot: u32,
+        prepared: Prepared,
+    },
     /// Belongs to the checkpoint that its sink prepares next.
-    Chunk { sink: String, slot: u32, bytes: Vec<u8> },
+    Chunk {
+        sink: String,
+        slot: u32,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Part {

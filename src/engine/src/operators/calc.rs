@@ -174,8 +174,7 @@ mod tests {
     }
 
     fn calc(filter: Option<Expression>) -> Calc {
-        let projection =
-            vec![NamedExpression { name: "b".into(), expression: binary(1, BinaryOperator::Plus, 10) }];
+        let projection = vec![NamedExpression { name: "b".into(), expression: binary(1, BinaryOperator::Plus, 10) }];
         Calc { filter, projection }
     }
 

@@ -84,7 +84,6 @@ impl<C> Aligner<C> {
         self.parked.remove(&self.current);
         self.current += 1;
     }
-
 }
 
 #[cfg(test)]

@@ -23,9 +23,16 @@ pub enum Message {
     Empty,
     Batch(Batch),
     /// A thread's watermark. Before an exchange it stands for one copy per receiving thread.
-    Watermark { from: u32, watermark: Watermark, copies: u32 },
+    Watermark {
+        from: u32,
+        watermark: Watermark,
+        copies: u32,
+    },
     /// A checkpoint is to be taken.
-    Announcement { announcement: Announcement, copies: u32 },
+    Announcement {
+        announcement: Announcement,
+        copies: u32,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -47,11 +47,7 @@ pub struct SourceTask {
     pub finished: bool,
 }
 
-pub fn build<'scope>(
-    scope: Scope<'scope, u64>,
-    mut task: SourceTask,
-    thread: Thread,
-) -> Stream<'scope, u64, Message> {
+pub fn build<'scope>(scope: Scope<'scope, u64>, mut task: SourceTask, thread: Thread) -> Stream<'scope, u64, Message> {
     source::<_, Builder, _, _>(scope, &task.uid.clone(), move |capability, info| {
         let activator = thread.activator(scope, info.address.clone());
         let mut capability = Some(capability);

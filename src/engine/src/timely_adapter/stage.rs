@@ -73,11 +73,7 @@ struct Running {
 }
 
 impl Running {
-    fn run(
-        &mut self,
-        frontier: Option<u64>,
-        output: &mut OutputBuilderSession<'_, u64, Builder>,
-    ) -> Result<()> {
+    fn run(&mut self, frontier: Option<u64>, output: &mut OutputBuilderSession<'_, u64, Builder>) -> Result<()> {
         while let Some(step) = self.aligner.next(frontier, |epoch| self.thread.next_checkpoint(epoch)) {
             let mut elements = Vec::new();
             let (epoch, ended) = match step {
@@ -130,4 +126,3 @@ impl Running {
         Ok(())
     }
 }
-

@@ -8,8 +8,8 @@ use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use tidemill_plan::{
-    AggregateCall, AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, Sink, Source, StreamPlan,
-    Table, Watermark, Window, WindowAggregate, WindowOutput,
+    AggregateCall, AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, Sink, Source,
+    StreamPlan, Table, Watermark, Window, WindowAggregate, WindowOutput,
 };
 
 pub const DELAY_MS: i64 = 50;
@@ -71,7 +71,12 @@ pub fn plan(window: Window) -> StreamPlan {
         ],
         output: vec![WindowOutput::End],
     };
-    let node = |uid: &str, inputs, kind, schema: &SchemaRef| PlanNode { uid: uid.into(), inputs, kind, schema: schema.clone() };
+    let node = |uid: &str, inputs, kind, schema: &SchemaRef| PlanNode {
+        uid: uid.into(),
+        inputs,
+        kind,
+        schema: schema.clone(),
+    };
     StreamPlan {
         nodes: vec![
             node(

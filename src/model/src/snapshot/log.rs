@@ -227,14 +227,12 @@ mod tests {
 
     #[test]
     fn an_explicit_restore_is_carried_out_once() {
-        let asked = RestoreSpec {
-            from: RestoreFrom::Snapshot { manifest: "old".into() },
-            number: 1,
-            ..RestoreSpec::default()
-        };
+        let asked =
+            RestoreSpec { from: RestoreFrom::Snapshot { manifest: "old".into() }, number: 1, ..RestoreSpec::default() };
         let first = begin([checkpoint(1, 5)], &asked);
         assert_eq!(first.record, start(2, Some("old"), 1, 5));
-        let second = begin([checkpoint(1, 5), first.record, checkpoint(2, 6)], &RestoreSpec { number: 0, ..asked.clone() });
+        let second =
+            begin([checkpoint(1, 5), first.record, checkpoint(2, 6)], &RestoreSpec { number: 0, ..asked.clone() });
         assert_eq!(second.record, start(3, Some("m6"), 0, 6));
     }
 

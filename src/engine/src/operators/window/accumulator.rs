@@ -400,12 +400,22 @@ mod tests {
 
     #[test]
     fn count_leaves_nulls_out() {
-        check(AggregateFunction::Count, integers(vec![Some(1), None, None]), &DataType::Int64, integers(vec![Some(1), Some(0)]));
+        check(
+            AggregateFunction::Count,
+            integers(vec![Some(1), None, None]),
+            &DataType::Int64,
+            integers(vec![Some(1), Some(0)]),
+        );
     }
 
     #[test]
     fn a_sum_of_nothing_is_null() {
-        check(AggregateFunction::Sum, integers(vec![Some(2), Some(3), None]), &DataType::Int64, integers(vec![Some(5), None]));
+        check(
+            AggregateFunction::Sum,
+            integers(vec![Some(2), Some(3), None]),
+            &DataType::Int64,
+            integers(vec![Some(5), None]),
+        );
     }
 
     #[test]
@@ -418,7 +428,12 @@ mod tests {
 
     #[test]
     fn an_average_of_integers_is_cut_towards_zero() {
-        check(AggregateFunction::Avg, integers(vec![Some(-2), Some(-3), Some(4)]), &DataType::Int64, integers(vec![Some(-2), Some(4)]));
+        check(
+            AggregateFunction::Avg,
+            integers(vec![Some(-2), Some(-3), Some(4)]),
+            &DataType::Int64,
+            integers(vec![Some(-2), Some(4)]),
+        );
     }
 
     #[test]
@@ -431,7 +446,12 @@ mod tests {
 
     #[test]
     fn extremes_of_numbers_and_texts() {
-        check(AggregateFunction::Min, integers(vec![Some(5), Some(-1), None]), &DataType::Int64, integers(vec![Some(-1), None]));
+        check(
+            AggregateFunction::Min,
+            integers(vec![Some(5), Some(-1), None]),
+            &DataType::Int64,
+            integers(vec![Some(-1), None]),
+        );
         let floats: ArrayRef = Arc::new(Float64Array::from(vec![-2.0, -1.0, 0.5]));
         check(AggregateFunction::Max, floats, &DataType::Float64, Arc::new(Float64Array::from(vec![-1.0, 0.5])));
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), Some("a"), None]));

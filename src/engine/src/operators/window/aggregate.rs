@@ -130,8 +130,10 @@ impl WindowAggregateOperator {
         }
         for (pane, places) in owned {
             let places = UInt32Array::from(places);
-            let columns: Vec<ArrayRef> =
-                rows.columns()[3..].iter().map(|column| take(column, &places, None)).collect::<std::result::Result<_, _>>()?;
+            let columns: Vec<ArrayRef> = rows.columns()[3..]
+                .iter()
+                .map(|column| take(column, &places, None))
+                .collect::<std::result::Result<_, _>>()?;
             let (keys, states) = columns.split_at(self.panes.spec.key_count());
             self.panes.merge_pane(pane, keys, states)?;
         }

@@ -21,9 +21,21 @@ pub struct GroupTable {
 enum Keys {
     /// No key columns: one group.
     Unit,
-    Text { bytes: Vec<u8>, ends: Vec<usize>, null: Option<u32> },
-    Integer { values: Vec<i64>, null: Option<u32>, data_type: DataType },
-    Rows { converter: RowConverter, rows: Vec<OwnedRow>, bytes: usize },
+    Text {
+        bytes: Vec<u8>,
+        ends: Vec<usize>,
+        null: Option<u32>,
+    },
+    Integer {
+        values: Vec<i64>,
+        null: Option<u32>,
+        data_type: DataType,
+    },
+    Rows {
+        converter: RowConverter,
+        rows: Vec<OwnedRow>,
+        bytes: usize,
+    },
 }
 
 impl GroupTable {

@@ -20,8 +20,7 @@ pub struct LocalWindowAggregate {
 impl LocalWindowAggregate {
     pub fn new(spec: AggregateSpec) -> std::result::Result<Self, BuildError> {
         let spec = spec.counting_rows();
-        let mut fields =
-            vec![Field::new("pane", DataType::Int64, false), Field::new("rows", DataType::Int64, false)];
+        let mut fields = vec![Field::new("pane", DataType::Int64, false), Field::new("rows", DataType::Int64, false)];
         fields.extend(spec.keyed_fields()?);
         Ok(Self { panes: PaneSet::new(spec), schema: Arc::new(Schema::new(fields)) })
     }

@@ -104,9 +104,8 @@ impl AggregateSpec {
     /// The same aggregation, with a count of rows among its states: what the local half computes, so that the other
     /// half can tell how many rows a late partial result stands for.
     pub fn counting_rows(mut self) -> Self {
-        let counts_rows = |call: &Call| {
-            call.function == AggregateFunction::Count && call.argument.is_none() && call.filter.is_none()
-        };
+        let counts_rows =
+            |call: &Call| call.function == AggregateFunction::Count && call.argument.is_none() && call.filter.is_none();
         self.rows_call = Some(self.calls.iter().position(counts_rows).unwrap_or_else(|| {
             self.calls.push(Call {
                 function: AggregateFunction::Count,
@@ -124,10 +123,10 @@ impl AggregateSpec {
         let mut accumulators = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             let argument = call.argument.as_ref().map(|(_, data_type)| data_type);
-            accumulators.push(accumulator(call.function, argument, &call.result).ok_or_else(|| BuildError::Call {
-                function: call.function,
-                argument: argument.cloned(),
-            })?);
+            accumulators.push(
+                accumulator(call.function, argument, &call.result)
+                    .ok_or_else(|| BuildError::Call { function: call.function, argument: argument.cloned() })?,
+            );
         }
         Ok(Pane { groups: GroupTable::new(&types)?, accumulators })
     }
@@ -152,7 +151,12 @@ impl AggregateSpec {
                 None => format!("{:?}(*)", call.function),
             })
             .collect();
-        format!("window-aggregate/1 window={} keys=[{}] calls=[{}]", self.clock.layout(), keys.join(","), calls.join(","))
+        format!(
+            "window-aggregate/1 window={} keys=[{}] calls=[{}]",
+            self.clock.layout(),
+            keys.join(","),
+            calls.join(",")
+        )
     }
 
     pub(super) fn key_count(&self) -> usize {
