@@ -9,6 +9,7 @@
 //!
 //! `make test-cluster` sets them and runs all. They run one after another: two cores carry the cluster, Kafka and the
 //! workers. Each test has a namespace of its own and leaves it behind only when it fails.
+#![allow(clippy::unwrap_used)]
 
 mod application;
 mod cases;

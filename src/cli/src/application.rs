@@ -12,9 +12,17 @@ use crate::Files;
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationError {
     #[error("failed to read `{}`", .path.display())]
-    Read { path: PathBuf, #[source] source: std::io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{}", .path.display())]
-    Load { path: PathBuf, #[source] source: LoadError },
+    Load {
+        path: PathBuf,
+        #[source]
+        source: LoadError,
+    },
     #[error("`{}` holds no YAML files", .path.display())]
     EmptyFolder { path: PathBuf },
     #[error("a .sql file stands alone: it cannot be combined with other files")]
@@ -75,7 +83,8 @@ pub fn load(files: &Files) -> Result<Documents, ApplicationError> {
 }
 
 fn load_text(path: &Path, text: &str, mut documents: Documents) -> Result<Documents, ApplicationError> {
-    compile::load(text, &mut documents).map_err(|source| ApplicationError::Load { path: path.to_path_buf(), source })?;
+    compile::load(text, &mut documents)
+        .map_err(|source| ApplicationError::Load { path: path.to_path_buf(), source })?;
     Ok(documents)
 }
 
@@ -94,7 +103,11 @@ pub fn choose(documents: &Documents, files: &Files) -> Result<Application, Appli
 }
 
 /// Compiles an Application for this machine: checkpoints go to `storage`, whatever the Application says.
-pub fn compile(app: &Application, documents: &Documents, storage: StorageSpec) -> Result<CompiledJob, ApplicationError> {
+pub fn compile(
+    app: &Application,
+    documents: &Documents,
+    storage: StorageSpec,
+) -> Result<CompiledJob, ApplicationError> {
     let mut local = app.clone();
     local.spec.checkpoint.storage = None;
     let mut references = documents.references();
@@ -116,8 +129,11 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ApplicationError> {
         }
         let failed = |source| ApplicationError::Read { path: path.clone(), source };
         let entries: Vec<_> = std::fs::read_dir(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
-        let mut inside: Vec<PathBuf> =
-            entries.into_iter().map(|entry| entry.path()).filter(|path| has_extension(path, &["yaml", "yml"])).collect();
+        let mut inside: Vec<PathBuf> = entries
+            .into_iter()
+            .map(|entry| entry.path())
+            .filter(|path| has_extension(path, &["yaml", "yml"]))
+            .collect();
         if inside.is_empty() {
             return Err(ApplicationError::EmptyFolder { path: path.clone() });
         }
@@ -138,7 +154,8 @@ fn read(path: &Path) -> Result<String, ApplicationError> {
 /// An Application around a bare SQL text, named after the file.
 fn application_of_sql(path: &Path, text: &str) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("sql");
-    let name: String = stem.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name: String =
+        stem.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     serde_json::json!({
         "apiVersion": "tidemill.dev/v1alpha1",
         "kind": "Application",
@@ -154,7 +171,9 @@ mod tests {
     use tidemill_operator::compile::RejectionReason;
 
     fn load_all(texts: &[&str]) -> Documents {
-        texts.iter().fold(Documents::default(), |documents, text| load_text(Path::new("a.yaml"), text, documents).unwrap())
+        texts
+            .iter()
+            .fold(Documents::default(), |documents, text| load_text(Path::new("a.yaml"), text, documents).unwrap())
     }
 
     fn files(application: Option<&str>) -> Files {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use k8s_openapi::api::core::v1::ObjectReference;
 
 use crate::job_api::JobApi;
 use crate::job_watch::JobWatches;
@@ -25,7 +25,13 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn new(client: Client, jobs: Arc<dyn JobApi>, watches: JobWatches, settings: Settings, metrics: Metrics) -> Self {
+    pub fn new(
+        client: Client,
+        jobs: Arc<dyn JobApi>,
+        watches: JobWatches,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> Self {
         let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.identity.clone()) };
         let recorder = Recorder::new(client.clone(), reporter);
         Self { client, jobs, watches, settings, metrics, recorder }

@@ -6,8 +6,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::core::PartialObjectMeta;
@@ -29,7 +29,12 @@ const DEBOUNCE: Duration = Duration::from_millis(20);
 const CONCURRENCY: u16 = 16;
 
 /// What the controllers run with, and the triggers that jobs send.
-pub fn context(client: Client, jobs: Arc<dyn JobApi>, settings: Settings, metrics: Metrics) -> (Arc<Context>, Triggers) {
+pub fn context(
+    client: Client,
+    jobs: Arc<dyn JobApi>,
+    settings: Settings,
+    metrics: Metrics,
+) -> (Arc<Context>, Triggers) {
     let (sender, receiver) = unbounded();
     let watches = JobWatches::new(jobs.clone(), sender);
     (Arc::new(Context::new(client, jobs, watches, settings, metrics)), Triggers(receiver))
@@ -39,14 +44,24 @@ pub fn context(client: Client, jobs: Arc<dyn JobApi>, settings: Settings, metric
 pub struct Triggers(UnboundedReceiver<ObjectRef<Application>>);
 
 /// Runs all controllers until `shutdown`.
-pub async fn run(context: Arc<Context>, triggers: Triggers, shutdown: impl Future<Output = ()> + Send + Sync + Clone + 'static) {
+pub async fn run(
+    context: Arc<Context>,
+    triggers: Triggers,
+    shutdown: impl Future<Output = ()> + Send + Sync + Clone + 'static,
+) {
     let client = context.client.clone();
     let (applications, writer) = reflector::store::<Application>();
     let (streams, streams_writer) = reflector::store::<Stream>();
     let application_changes = changes(&client, writer);
     let stream_changes = changes(&client, streams_writer);
     futures::join!(
-        run_applications(context.clone(), triggers, (application_changes, applications.clone()), streams.clone(), shutdown.clone()),
+        run_applications(
+            context.clone(),
+            triggers,
+            (application_changes, applications.clone()),
+            streams.clone(),
+            shutdown.clone()
+        ),
         run_streams(context.clone(), (stream_changes, streams), applications, shutdown.clone()),
         run_snapshots(context, shutdown),
     );
@@ -137,7 +152,9 @@ fn changes_of_streams(client: &Client) -> impl futures::Stream<Item = Result<Str
 }
 
 /// Only metadata: what Secrets and ConfigMaps hold is read when it is needed, and not kept.
-fn metadata<K>(client: &Client) -> impl futures::Stream<Item = Result<PartialObjectMeta<K>, watcher::Error>> + Send + 'static
+fn metadata<K>(
+    client: &Client,
+) -> impl futures::Stream<Item = Result<PartialObjectMeta<K>, watcher::Error>> + Send + 'static
 where
     K: Resource<DynamicType = ()> + Clone + Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
@@ -160,7 +177,11 @@ struct Index {
 }
 
 impl Index {
-    fn matching(&self, namespace: Option<String>, concerns: impl Fn(&Application) -> bool) -> Vec<ObjectRef<Application>> {
+    fn matching(
+        &self,
+        namespace: Option<String>,
+        concerns: impl Fn(&Application) -> bool,
+    ) -> Vec<ObjectRef<Application>> {
         let all = self.applications.state().into_iter();
         let matching = all.filter(|app| app.namespace() == namespace && concerns(app));
         matching.map(|app| ObjectRef::from_obj(&*app)).collect()
@@ -199,8 +220,10 @@ impl Index {
     }
 }
 
-fn log<K, E, Q>(kind: &'static str, result: Result<(ObjectRef<K>, kube::runtime::controller::Action), kube::runtime::controller::Error<E, Q>>)
-where
+fn log<K, E, Q>(
+    kind: &'static str,
+    result: Result<(ObjectRef<K>, kube::runtime::controller::Action), kube::runtime::controller::Error<E, Q>>,
+) where
     K: Resource<DynamicType = ()>,
     E: std::error::Error + 'static,
     Q: std::error::Error + 'static,

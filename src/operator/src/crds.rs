@@ -63,7 +63,10 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
             path: format!("crds/{plural}.tidemill.dev.yaml"),
             text: format!("# Made by `make crds` from src/operator/src/resources. Do not edit.\n{yaml}"),
         });
-        files.push(GeneratedFile { path: format!("charts/tidemill/templates/crds/{plural}.yaml"), text: for_chart(&yaml) });
+        files.push(GeneratedFile {
+            path: format!("charts/tidemill/templates/crds/{plural}.yaml"),
+            text: for_chart(&yaml),
+        });
     }
     Ok(files)
 }

@@ -75,9 +75,9 @@ impl JobApi for HttpJobApi {
         Box::pin(async move {
             let mut request = self.client.get(format!("http://{address}/v1/job"));
             request = match poll {
-                Some(LongPoll { after, wait }) => request
-                    .query(&[("after", after), ("waitMs", wait.as_millis() as u64)])
-                    .timeout(wait + TIMEOUT),
+                Some(LongPoll { after, wait }) => {
+                    request.query(&[("after", after), ("waitMs", wait.as_millis() as u64)]).timeout(wait + TIMEOUT)
+                }
                 None => request.timeout(TIMEOUT),
             };
             let reply = self.send(address, request).await?;

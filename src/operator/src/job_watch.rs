@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
 use kube::runtime::reflector::ObjectRef;
-use tidemill_model::status::{JobPhase, JobStatus, Problem, SnapshotOutcome};
 use tidemill_model::Incarnation;
+use tidemill_model::status::{JobPhase, JobStatus, Problem, SnapshotOutcome};
 
 use crate::job_api::{JobApi, LongPoll};
 use crate::resources::Application;

@@ -63,8 +63,8 @@ async fn remove(store: &dyn ObjectStore, path: String) -> Result<(), Problem> {
 mod tests {
     use super::*;
     use object_store::PutPayload;
-    use tidemill_model::snapshot::{ApplicationPaths, MANIFEST_FORMAT, Manifest, OperatorState, StateFile};
     use tidemill_model::key_groups::KeyGroupRange;
+    use tidemill_model::snapshot::{ApplicationPaths, MANIFEST_FORMAT, Manifest, OperatorState, StateFile};
     use tidemill_model::{CheckpointId, Epoch, Incarnation};
 
     fn app() -> ApplicationId {
@@ -80,7 +80,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = StorageSpec { uri: format!("file://{}", folder.path().display()), options: Default::default() };
         let (store, paths) = (tidemill_storage::open(&storage).unwrap(), ApplicationPaths::new(&app()));
-        let (kept, gone) = (paths.state(Incarnation(1), CheckpointId(1), "a"), paths.state(Incarnation(1), CheckpointId(2), "a"));
+        let (kept, gone) =
+            (paths.state(Incarnation(1), CheckpointId(1), "a"), paths.state(Incarnation(1), CheckpointId(2), "a"));
         let manifest_path = paths.manifest(Incarnation(1), CheckpointId(1));
         let manifest = Manifest {
             format: MANIFEST_FORMAT,
@@ -95,7 +96,13 @@ mod tests {
             operators: vec![OperatorState {
                 operator: "o".into(),
                 layout: "l".into(),
-                files: vec![StateFile { path: kept.clone(), bytes: 1, rows: 1, crc32: 0, key_groups: KeyGroupRange::ALL }],
+                files: vec![StateFile {
+                    path: kept.clone(),
+                    bytes: 1,
+                    rows: 1,
+                    crc32: 0,
+                    key_groups: KeyGroupRange::ALL,
+                }],
             }],
             splits: vec![],
             committables: vec![],

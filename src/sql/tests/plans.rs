@@ -1,6 +1,7 @@
 //! Runs the cases of `tests/plans`: `NAME.sql` must give the plan in `NAME.plan`, or the error in `NAME.err`. Tables
 //! come from `catalog.json` beside it. `UPDATE_PLANS=1 cargo test -p tidemill-sql --test plans` writes the files anew;
 //! read the difference before committing it.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

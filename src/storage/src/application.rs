@@ -68,7 +68,8 @@ impl ApplicationStore {
         let mut pins = BTreeMap::new();
         for path in self.list(&self.paths.pin_folder()).await? {
             let name = path.rsplit('/').next().and_then(|file| file.strip_suffix(".json"));
-            let (Some(name), Some(pin)) = (name, self.read_optional(&path, "failed to read the snapshot's entry").await?)
+            let (Some(name), Some(pin)) =
+                (name, self.read_optional(&path, "failed to read the snapshot's entry").await?)
             else {
                 continue; // not one of ours, or removed since it was listed
             };
@@ -95,7 +96,11 @@ impl ApplicationStore {
         Ok(paths)
     }
 
-    pub(crate) async fn read_optional<T: DeserializeOwned>(&self, path: &str, attempt: &str) -> Result<Option<T>, Problem> {
+    pub(crate) async fn read_optional<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        attempt: &str,
+    ) -> Result<Option<T>, Problem> {
         let bytes = match self.fetch(path).await {
             Ok(bytes) => bytes,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),

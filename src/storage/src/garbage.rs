@@ -74,7 +74,11 @@ impl ApplicationStore {
         Ok(files.chain(needed.iter().cloned()).collect())
     }
 
-    async fn files_of_dropped(&self, log: &BTreeMap<u64, LogRecord>, dropped: &[u64]) -> Result<BTreeSet<String>, Problem> {
+    async fn files_of_dropped(
+        &self,
+        log: &BTreeMap<u64, LogRecord>,
+        dropped: &[u64],
+    ) -> Result<BTreeSet<String>, Problem> {
         let mut files = BTreeSet::new();
         for path in dropped.iter().filter_map(|sequence| checkpoint_manifest(&log[sequence])) {
             match self.read_manifest(path).await {

@@ -35,7 +35,10 @@ impl ApplicationStore {
         let records = futures::stream::iter(sequences)
             .map(|sequence| async move { Ok::<_, Problem>((sequence, self.read_entry(sequence).await?)) })
             .buffered(CONCURRENCY);
-        records.try_filter_map(|(sequence, entry)| async move { Ok(entry.map(|entry| (sequence, entry.record))) }).try_collect().await
+        records
+            .try_filter_map(|(sequence, entry)| async move { Ok(entry.map(|entry| (sequence, entry.record))) })
+            .try_collect()
+            .await
     }
 
     /// Tries to create `mine` at `sequence`. `claimant` is this process's own random name. An error leaves open whether
@@ -96,7 +99,11 @@ impl ApplicationStore {
 
     async fn log_sequences(&self, from: u64) -> Result<BTreeSet<u64>, Problem> {
         let paths = self.list(&self.paths.log_folder()).await?;
-        Ok(paths.iter().filter_map(|path| self.paths.parse_log_record(path)).filter(|sequence| *sequence >= from).collect())
+        Ok(paths
+            .iter()
+            .filter_map(|path| self.paths.parse_log_record(path))
+            .filter(|sequence| *sequence >= from)
+            .collect())
     }
 
     async fn read_entry(&self, sequence: u64) -> Result<Option<Entry>, Problem> {

@@ -35,7 +35,11 @@ fn open_s3(storage: &StorageSpec, rest: &str) -> Result<Arc<dyn ObjectStore>, Pr
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_client_options(ClientOptions::new().with_timeout(std::time::Duration::from_secs(30)))
-        .with_retry(RetryConfig { max_retries: 5, retry_timeout: std::time::Duration::from_secs(30), ..RetryConfig::default() });
+        .with_retry(RetryConfig {
+            max_retries: 5,
+            retry_timeout: std::time::Duration::from_secs(30),
+            ..RetryConfig::default()
+        });
     for (name, value) in &storage.options {
         let key: AmazonS3ConfigKey = name.parse().map_err(|_| {
             invalid(storage, &format!("the option `{name}` is unknown"), "see the storage options in the README")

@@ -1,4 +1,5 @@
 //! What garbage collection removes, and above all what it must not.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -51,7 +52,8 @@ impl Fixture {
 }
 
 fn manifest(incarnation: u64, id: u64, files: &[String]) -> Manifest {
-    let file = |path: &String| StateFile { path: path.clone(), bytes: 1, rows: 1, crc32: 0, key_groups: KeyGroupRange::ALL };
+    let file =
+        |path: &String| StateFile { path: path.clone(), bytes: 1, rows: 1, crc32: 0, key_groups: KeyGroupRange::ALL };
     Manifest {
         format: MANIFEST_FORMAT,
         application: application(),

@@ -1,4 +1,5 @@
 //! The log's claims on real stores, with replies and requests that get lost and with claimers that race.
+#![allow(clippy::unwrap_used)]
 
 #[path = "support/faulty.rs"]
 mod faulty;
@@ -110,7 +111,9 @@ async fn of_many_claimers_exactly_one_wins() {
                     0 => store.clone(),
                     _ => Faulty::new(store.clone(), Fault::LostReply, 1),
                 };
-                tokio::spawn(async move { open(&store).claim(round, &start(round, None), &format!("c{claimer}")).await })
+                tokio::spawn(
+                    async move { open(&store).claim(round, &start(round, None), &format!("c{claimer}")).await },
+                )
             });
             let outcomes = futures::future::join_all(claims).await;
             let won = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Ok(Claim::Won)))).count();

@@ -64,8 +64,10 @@ struct Events(Arc<Mutex<File>>);
 
 impl Events {
     fn take_stdout() -> Result<Self, EngineChildError> {
-        let pipe = rustix::io::dup(rustix::stdio::stdout()).map_err(|error| EngineChildError::Redirect(error.into()))?;
-        rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(|error| EngineChildError::Redirect(error.into()))?;
+        let pipe =
+            rustix::io::dup(rustix::stdio::stdout()).map_err(|error| EngineChildError::Redirect(error.into()))?;
+        rustix::stdio::dup2_stdout(rustix::stdio::stderr())
+            .map_err(|error| EngineChildError::Redirect(error.into()))?;
         Ok(Self(Arc::new(Mutex::new(File::from(pipe)))))
     }
 

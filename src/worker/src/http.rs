@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};

@@ -52,8 +52,18 @@ fn register_worker(registry: &mut Registry, view: &WorkerView) {
     let of_sources = |value: fn(&SourceStatus) -> u64| sources.iter().map(move |source| (&source.table, value(source)));
     counts(registry, "num_records_in", "Records read", of_sources(|source| source.records));
     counts(registry, "num_bytes_in", "Bytes read", of_sources(|source| source.bytes));
-    counts(registry, "num_records_undecodable", "Records skipped because they could not be decoded", of_sources(|source| source.undecodable));
-    counts(registry, "num_late_records_dropped", "Records dropped because their window had closed", of_sources(|source| source.late));
+    counts(
+        registry,
+        "num_records_undecodable",
+        "Records skipped because they could not be decoded",
+        of_sources(|source| source.undecodable),
+    );
+    counts(
+        registry,
+        "num_late_records_dropped",
+        "Records dropped because their window had closed",
+        of_sources(|source| source.late),
+    );
     let sinks = &progress.sinks;
     counts(registry, "num_records_out", "Records written", sinks.iter().map(|sink| (&sink.table, sink.records)));
     counts(registry, "num_bytes_out", "Bytes written", sinks.iter().map(|sink| (&sink.table, sink.bytes)));
@@ -62,7 +72,12 @@ fn register_worker(registry: &mut Registry, view: &WorkerView) {
     let behind = sources.iter().filter_map(|source| Some((&source.table, source.millis_behind_latest? as i64)));
     levels(registry, "millis_behind_latest", "Age of the oldest record not yet read", behind);
     let watermarks = sources.iter().filter_map(|source| Some((&source.table, source.watermark_ms?)));
-    levels(registry, "current_input_watermark_ms", "Lowest watermark of the source's splits, milliseconds since 1970", watermarks);
+    levels(
+        registry,
+        "current_input_watermark_ms",
+        "Lowest watermark of the source's splits, milliseconds since 1970",
+        watermarks,
+    );
     gauge(registry, "state_bytes", "Bytes of keyed state in memory", progress.state_bytes as i64);
     let waited = progress.back_pressured_ms as i64;
     gauge(registry, "back_pressured_time_ms_per_second", "Time in which sources waited for downstream", waited);
@@ -76,12 +91,22 @@ fn register_job(registry: &mut Registry, job: &JobStatus) {
     gauge(registry, "running", "1 while the job runs", i64::from(job.phase == JobPhase::Running));
     gauge(registry, "problems", "Problems that the job reports now", job.problems.len() as i64);
     counter(registry, "full_restarts", "Restarts after a failure since the coordinator started", job.restarts);
-    counter(registry, "completed_checkpoints", "Checkpoints completed since the coordinator started", job.checkpoints_completed);
+    counter(
+        registry,
+        "completed_checkpoints",
+        "Checkpoints completed since the coordinator started",
+        job.checkpoints_completed,
+    );
     counter(registry, "failed_checkpoints", "Checkpoints failed since the coordinator started", job.checkpoints_failed);
     if let Some(last) = &job.last_checkpoint {
         gauge(registry, "last_checkpoint_duration_ms", "How long the last checkpoint took", last.duration_ms as i64);
         gauge(registry, "last_checkpoint_size_bytes", "Bytes that the last checkpoint refers to", last.bytes as i64);
-        gauge(registry, "last_checkpoint_completed_at_ms", "When the last checkpoint completed, since 1970", last.completed_at_ms as i64);
+        gauge(
+            registry,
+            "last_checkpoint_completed_at_ms",
+            "When the last checkpoint completed, since 1970",
+            last.completed_at_ms as i64,
+        );
     }
 }
 
@@ -119,7 +144,8 @@ mod tests {
     use tidemill_model::status::{CheckpointSummary, SinkStatus};
 
     fn view() -> WorkerView {
-        let source = SourceStatus { table: "views".into(), records: 7, lag_records: Some(3), ..SourceStatus::default() };
+        let source =
+            SourceStatus { table: "views".into(), records: 7, lag_records: Some(3), ..SourceStatus::default() };
         let sink = SinkStatus { table: "counts".into(), records: 2, bytes: 40 };
         let progress = EngineProgress { sources: vec![source], sinks: vec![sink], ..EngineProgress::default() };
         WorkerView { connected: true, incarnation: Incarnation(4), progress: Some(progress) }

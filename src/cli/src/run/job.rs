@@ -12,7 +12,11 @@ pub enum PrepareError {
     #[error("failed to find a folder for checkpoints: neither XDG_STATE_HOME nor HOME is set; name one with --storage")]
     NoHome,
     #[error("failed to create the folder `{}`; name another one with --storage", .path.display())]
-    CreateFolder { path: PathBuf, #[source] source: std::io::Error },
+    CreateFolder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// This user's folder for an application.

@@ -2,6 +2,9 @@
 
 use tidemill_model::status::{JobPhase, JobStatus};
 
+/// Without a record for this long, nothing flows.
+const STALE_MS: u64 = 3_000;
+
 /// What is known of a run so far. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
@@ -22,18 +25,27 @@ impl Progress {
             self.earlier_records += before;
         }
         let more = if after < before { after } else { after - before };
+        self.rate = self.next_rate(more, now_ms);
         if more > 0 {
             self.last_record_at_ms = now_ms;
-        }
-        let elapsed_ms = now_ms.saturating_sub(self.observed_at_ms);
-        if self.observed_at_ms > 0 && elapsed_ms > 0 {
-            // engines report about once a second; smoothing hides the steps
-            let rate = more as f64 * 1000.0 / elapsed_ms as f64;
-            self.rate = if self.rate == 0.0 { rate } else { 0.7 * self.rate + 0.3 * rate };
         }
         self.first_record_at_ms = self.first_record_at_ms.or(status.first_record_at_ms);
         self.observed_at_ms = now_ms;
         self.status = status;
+    }
+
+    /// Engines report about once a second and are asked more often, so a rate is that between two reports, smoothed.
+    fn next_rate(&self, more: u64, now_ms: u64) -> f64 {
+        let elapsed_ms = now_ms.saturating_sub(self.last_record_at_ms);
+        match more {
+            0 if elapsed_ms >= STALE_MS => 0.0,
+            0 => self.rate,
+            _ if self.last_record_at_ms == 0 => 0.0,
+            _ => {
+                let rate = more as f64 * 1000.0 / elapsed_ms.max(1) as f64;
+                if self.rate == 0.0 { rate } else { 0.5 * self.rate + 0.5 * rate }
+            }
+        }
     }
 
     pub fn records(&self) -> u64 {
@@ -61,11 +73,13 @@ impl Progress {
             parts.push(format!("watermark {}", delay(behind_ms)));
         }
         parts.push(match &self.status.last_checkpoint {
-            Some(last) => format!("{} checkpoints (last {} ms)", self.status.checkpoints_completed, last.duration_ms),
+            Some(last) => {
+                format!("{} (last {} ms)", count(self.status.checkpoints_completed, "checkpoint"), last.duration_ms)
+            }
             None => "no checkpoint yet".to_string(),
         });
         if self.status.restarts > 0 {
-            parts.push(format!("{} restarts", self.status.restarts));
+            parts.push(count(self.status.restarts, "restart"));
         }
         parts.join("  ")
     }
@@ -101,6 +115,10 @@ pub fn phase(phase: &JobPhase) -> &'static str {
     }
 }
 
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A number in at most four digits.
 fn short(number: f64) -> String {
     let (scaled, unit) = match number {
@@ -109,7 +127,13 @@ fn short(number: f64) -> String {
         number if number >= 1e4 => (number / 1e3, " k"),
         number => return format!("{number:.0}"),
     };
-    let decimals = if scaled >= 100.0 { 0 } else if scaled >= 10.0 { 1 } else { 2 };
+    let decimals = if scaled >= 100.0 {
+        0
+    } else if scaled >= 10.0 {
+        1
+    } else {
+        2
+    };
     format!("{scaled:.decimals$}{unit}")
 }
 
@@ -133,8 +157,19 @@ mod tests {
     use tidemill_model::status::{CheckpointSummary, SourceStatus};
 
     fn status(records: u64) -> JobStatus {
-        let source = SourceStatus { table: "t".into(), records, lag_records: Some(12_345), watermark_ms: Some(8_000), ..SourceStatus::default() };
-        JobStatus { phase: JobPhase::Running, sources: vec![source], first_record_at_ms: Some(1_000), ..JobStatus::default() }
+        let source = SourceStatus {
+            table: "t".into(),
+            records,
+            lag_records: Some(12_345),
+            watermark_ms: Some(8_000),
+            ..SourceStatus::default()
+        };
+        JobStatus {
+            phase: JobPhase::Running,
+            sources: vec![source],
+            first_record_at_ms: Some(1_000),
+            ..JobStatus::default()
+        }
     }
 
     #[test]
@@ -150,14 +185,25 @@ mod tests {
     #[test]
     fn the_line_shows_what_matters() {
         let mut progress = Progress::default();
-        progress.observe(status(0), 9_000);
+        progress.observe(status(500_000), 9_000);
+        progress.observe(status(500_000), 9_500);
         progress.observe(status(2_500_000), 10_500);
-        assert_eq!(progress.line(), "running  2.50 M records  1.67 M/s  lag 12.3 k  watermark 2.5 s behind  no checkpoint yet");
-        let last = CheckpointSummary { id: CheckpointId(3), completed_at_ms: 0, duration_ms: 40, bytes: 0, manifest: "m".into() };
-        let done = JobStatus { last_checkpoint: Some(last), checkpoints_completed: 3, restarts: 1, ..JobStatus::default() };
+        assert_eq!(
+            progress.line(),
+            "running  2.50 M records  1.33 M/s  lag 12.3 k  watermark 2.5 s behind  no checkpoint yet"
+        );
+        let last = CheckpointSummary {
+            id: CheckpointId(3),
+            completed_at_ms: 0,
+            duration_ms: 40,
+            bytes: 0,
+            manifest: "m".into(),
+        };
+        let done =
+            JobStatus { last_checkpoint: Some(last), checkpoints_completed: 3, restarts: 1, ..JobStatus::default() };
         let mut progress = Progress::default();
         progress.observe(done, 1);
-        assert_eq!(progress.line(), "starting  0 records  0/s  3 checkpoints (last 40 ms)  1 restarts");
+        assert_eq!(progress.line(), "starting  0 records  0/s  3 checkpoints (last 40 ms)  1 restart");
     }
 
     #[test]

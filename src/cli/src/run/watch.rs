@@ -39,7 +39,12 @@ pub enum Ending {
     Forced,
 }
 
-pub async fn run(options: &RunOptions, spec: &JobSpec, mut workers: Workers, mut lines: mpsc::Receiver<Line>) -> Result<Ending, WatchError> {
+pub async fn run(
+    options: &RunOptions,
+    spec: &JobSpec,
+    mut workers: Workers,
+    mut lines: mpsc::Receiver<Line>,
+) -> Result<Ending, WatchError> {
     let mut watch = Watch::new(options, Client::new(&workers.api));
     watch.greet(spec);
     let outcome = watch.until_end(&mut workers, &mut lines).await;
@@ -78,7 +83,11 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn until_end(&mut self, workers: &mut Workers, lines: &mut mpsc::Receiver<Line>) -> Result<Ending, WatchError> {
+    async fn until_end(
+        &mut self,
+        workers: &mut Workers,
+        lines: &mut mpsc::Receiver<Line>,
+    ) -> Result<Ending, WatchError> {
         let mut interrupts = signals(SignalKind::interrupt())?;
         let mut terminations = signals(SignalKind::terminate())?;
         let mut polls = interval(POLL);

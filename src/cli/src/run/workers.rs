@@ -16,11 +16,19 @@ use tokio::sync::mpsc;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
     #[error("failed to write the job to `{}`", .path.display())]
-    WriteJob { path: PathBuf, #[source] source: io::Error },
+    WriteJob {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("failed to find a free port")]
     FindPort(#[source] io::Error),
     #[error("failed to start worker {worker}")]
-    Start { worker: u32, #[source] source: io::Error },
+    Start {
+        worker: u32,
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// A line that a worker printed.
@@ -61,14 +69,17 @@ fn supervise(worker: u32, job_file: &Path, api: u16, coordinator: u16, log: &str
     let mut command = Command::new(&executable);
     command
         .args(["worker", "supervise", "--die-with-parent"])
-        .arg("--job-file").arg(job_file)
+        .arg("--job-file")
+        .arg(job_file)
         .args(["--worker", &worker.to_string()])
         .args(["--coordinator", &format!("127.0.0.1:{coordinator}")])
         .args(["--host", "127.0.0.1"])
         .args(["--api-listen", &format!("127.0.0.1:{api}")])
         .args(["--coordinator-listen", &format!("127.0.0.1:{coordinator}")])
         .args(["--log", log])
-        .arg("--engine").arg(executable).args(["worker", "engine"])
+        .arg("--engine")
+        .arg(executable)
+        .args(["worker", "engine"])
         .env("TIDEMILL_LOG", log)
         .env(PARENT_VARIABLE, std::process::id().to_string())
         .stdin(Stdio::null())
@@ -81,7 +92,11 @@ fn supervise(worker: u32, job_file: &Path, api: u16, coordinator: u16, log: &str
 }
 
 /// Passes lines on. A slow terminal slows the print tables down, and loses nothing.
-fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, kind: fn(String) -> Line, sender: &mpsc::Sender<Line>) {
+fn forward(
+    stream: Option<impl AsyncRead + Unpin + Send + 'static>,
+    kind: fn(String) -> Line,
+    sender: &mpsc::Sender<Line>,
+) {
     let Some(stream) = stream else { return };
     let sender = sender.clone();
     tokio::spawn(async move {
@@ -97,7 +112,11 @@ fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, kind: fn(Str
 impl Workers {
     /// Waits until a worker's process ends, and says which one and how.
     pub async fn any_exit(&mut self) -> String {
-        let exits = self.children.iter_mut().enumerate().map(|(worker, child)| Box::pin(async move { (worker, child.wait().await) }));
+        let exits = self
+            .children
+            .iter_mut()
+            .enumerate()
+            .map(|(worker, child)| Box::pin(async move { (worker, child.wait().await) }));
         let ((worker, status), ..) = futures::future::select_all(exits).await;
         match status {
             Ok(status) => format!("worker {worker} ended: {status}"),

@@ -104,7 +104,8 @@ fn without(app: &Application) -> Vec<String> {
 async fn set_finalizers(context: &Context, app: &Application, finalizers: Vec<String>) -> Result<(), ApplyError> {
     let patch = json!({"metadata": {"resourceVersion": app.resource_version(), "finalizers": finalizers}});
     context.metrics.wrote("Application");
-    let written = applications(context, app).patch(&app.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
+    let written =
+        applications(context, app).patch(&app.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
     match written {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(source) => Err(failed_application(app, source)),
@@ -113,7 +114,11 @@ async fn set_finalizers(context: &Context, app: &Application, finalizers: Vec<St
 }
 
 /// Writes the status as a whole, unless somebody has changed the object since it was read.
-pub async fn write_status(context: &Context, app: &Application, status: ApplicationStatus) -> Result<Application, ApplyError> {
+pub async fn write_status(
+    context: &Context,
+    app: &Application,
+    status: ApplicationStatus,
+) -> Result<Application, ApplyError> {
     let mut app = app.clone();
     app.status = Some(status);
     context.metrics.wrote("ApplicationStatus");

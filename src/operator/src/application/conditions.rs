@@ -29,8 +29,15 @@ pub enum ConditionType {
 }
 
 impl ConditionType {
-    pub const ALL: [Self; 7] =
-        [Self::Ready, Self::Reconciling, Self::Stalled, Self::Accepted, Self::Processing, Self::StateSafe, Self::Degraded];
+    pub const ALL: [Self; 7] = [
+        Self::Ready,
+        Self::Reconciling,
+        Self::Stalled,
+        Self::Accepted,
+        Self::Processing,
+        Self::StateSafe,
+        Self::Degraded,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -162,7 +169,8 @@ fn state_safe(status: &ApplicationStatus, world: &World) -> (ConditionStatus, St
     };
     let runs = world.observed.job.status().is_some_and(|job| runs_now(&job.phase));
     if runs && is_overdue(world, last.at, world.now) {
-        let message = "the last checkpoint is more than three intervals old; see the condition Degraded and the workers' logs";
+        let message =
+            "the last checkpoint is more than three intervals old; see the condition Degraded and the workers' logs";
         return (ConditionStatus::False, "CheckpointOverdue".into(), message.into());
     }
     yes("CheckpointComplete", "the application can go on from its last checkpoint".into())
@@ -170,7 +178,9 @@ fn state_safe(status: &ApplicationStatus, world: &World) -> (ConditionStatus, St
 
 fn runs_now(phase: &JobPhase) -> bool {
     match phase {
-        JobPhase::Starting | JobPhase::Running | JobPhase::Rescaling | JobPhase::Restarting | JobPhase::Stopping => true,
+        JobPhase::Starting | JobPhase::Running | JobPhase::Rescaling | JobPhase::Restarting | JobPhase::Stopping => {
+            true
+        }
         JobPhase::Stopped { .. } | JobPhase::Finished | JobPhase::Fenced => false,
     }
 }

@@ -36,7 +36,9 @@ fn after_stop(world: &World) -> Plan {
         DeletionPolicy::Delete if world.observed.state_removed => release(world),
         DeletionPolicy::Delete => deleting(world, vec![Action::RemoveState], "the state in storage to be removed"),
         DeletionPolicy::SnapshotThenDelete => match (has_state(world), world.observed.final_snapshot) {
-            (false, _) | (true, Some(SnapshotPhase::Ready | SnapshotPhase::Failed | SnapshotPhase::Deleting)) => release(world),
+            (false, _) | (true, Some(SnapshotPhase::Ready | SnapshotPhase::Failed | SnapshotPhase::Deleting)) => {
+                release(world)
+            }
             (true, Some(SnapshotPhase::Creating)) => deleting(world, vec![], "the last snapshot to be kept"),
             (true, None) => deleting(world, vec![Action::CreateFinalSnapshot], "the last snapshot to be kept"),
         },

@@ -27,7 +27,12 @@ pub enum FetchError {
 }
 
 /// The world of one Application; none if it does not exist any more.
-pub async fn fetch(context: &Context, namespace: &str, name: &str, now: Timestamp) -> Result<Option<World>, FetchError> {
+pub async fn fetch(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<World>, FetchError> {
     let reader = Reader { context, namespace, name };
     let Some(app) = reader.optional::<Application>("Application", name).await? else { return Ok(None) };
     let deleting = app.metadata.deletion_timestamp.is_some();
@@ -77,8 +82,16 @@ impl Reader<'_> {
         let pods = self.pods(app).await?;
         let job = self.job(&pods).await;
         let mut observed = Observed {
-            service_account: account.as_ref().filter(|child| is_ours(*child, app)).and_then(children::applied_hash).map(str::to_string),
-            service: service.as_ref().filter(|child| is_ours(*child, app)).and_then(children::applied_hash).map(str::to_string),
+            service_account: account
+                .as_ref()
+                .filter(|child| is_ours(*child, app))
+                .and_then(children::applied_hash)
+                .map(str::to_string),
+            service: service
+                .as_ref()
+                .filter(|child| is_ours(*child, app))
+                .and_then(children::applied_hash)
+                .map(str::to_string),
             stored_job: secret.as_ref().and_then(children::stored_job),
             stateful_set: set.as_ref().map(observed_set),
             pods,
@@ -95,7 +108,8 @@ impl Reader<'_> {
     async fn pods(&self, app: &Application) -> Result<Vec<ObservedPod>, FetchError> {
         let api: Api<Pod> = Api::namespaced(self.context.client.clone(), self.namespace);
         let list = api.list(&ListParams::default().labels(&children::selector(app))).await;
-        let mut pods: Vec<ObservedPod> = list.map_err(|source| self.failed("pods", source))?.iter().map(observed_pod).collect();
+        let mut pods: Vec<ObservedPod> =
+            list.map_err(|source| self.failed("pods", source))?.iter().map(observed_pod).collect();
         pods.sort_by_key(|pod| pod.number);
         Ok(pods)
     }
@@ -116,7 +130,9 @@ impl Reader<'_> {
                 let snapshot = self.optional::<ApplicationSnapshot>("last snapshot", &name).await?;
                 observed.final_snapshot = snapshot.map(|snapshot| snapshot.status.unwrap_or_default().phase);
             }
-            DeletionPolicy::Delete if observed.pods.is_empty() => observed.state_removed = self.state_removed(app).await,
+            DeletionPolicy::Delete if observed.pods.is_empty() => {
+                observed.state_removed = self.state_removed(app).await
+            }
             DeletionPolicy::Delete => {}
         }
         Ok(())
@@ -134,7 +150,10 @@ impl Reader<'_> {
         }
     }
 
-    async fn accepted(&self, app: &Application) -> Result<Result<compile::CompiledJob, Vec<compile::Rejection>>, FetchError> {
+    async fn accepted(
+        &self,
+        app: &Application,
+    ) -> Result<Result<compile::CompiledJob, Vec<compile::Rejection>>, FetchError> {
         let names = compile::input_streams(app);
         let streams = try_join_all(names.iter().map(|name| self.optional::<Stream>("Stream", name))).await?;
         let streams: Vec<Stream> = streams.into_iter().flatten().collect();
@@ -158,7 +177,8 @@ impl Reader<'_> {
             }
         };
         let (secrets, config_map, snapshot) = try_join3(secrets, config_map, snapshot).await?;
-        let mut references = References { default_storage: default_storage(self.context).await, ..References::default() };
+        let mut references =
+            References { default_storage: default_storage(self.context).await, ..References::default() };
         for secret in secrets.into_iter().flatten() {
             references.secret_revisions.insert(secret.name_any(), secret.resource_version().unwrap_or_default());
             references.secrets.insert(secret.name_any(), compile::secret_entries(&secret));
@@ -180,10 +200,16 @@ pub async fn storage(context: &Context, app: &Application) -> Option<StorageSpec
 }
 
 /// A storage location with credentials.
-pub async fn storage_at(context: &Context, namespace: &str, storage: Option<&crate::resources::Storage>) -> Option<StorageSpec> {
+pub async fn storage_at(
+    context: &Context,
+    namespace: &str,
+    storage: Option<&crate::resources::Storage>,
+) -> Option<StorageSpec> {
     let mut references = References { default_storage: default_storage(context).await, ..References::default() };
     if let Some(secret) = storage.and_then(|storage| storage.secret_ref.as_ref()) {
-        references.secrets.extend(secret_entries(context, namespace, &secret.name).await.map(|entries| (secret.name.clone(), entries)));
+        references.secrets.extend(
+            secret_entries(context, namespace, &secret.name).await.map(|entries| (secret.name.clone(), entries)),
+        );
     }
     compile::resolve_storage(storage, &references).ok()
 }
@@ -256,7 +282,8 @@ fn waiting_trouble(waiting: &k8s_openapi::api::core::v1::ContainerStateWaiting) 
 
 fn unschedulable(pod: &Pod) -> Option<(String, String)> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
+    let scheduled =
+        conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let remedy = "lower podTemplate.resources or scaling.kpus, or add nodes";
     let message = scheduled.message.clone().unwrap_or_default();
     Some((scheduled.reason.clone().unwrap_or_else(|| "Unschedulable".into()), format!("{message}; {remedy}")))

@@ -55,7 +55,12 @@ pub async fn reconcile(app: Arc<Application>, context: Arc<Context>) -> Result<R
 }
 
 /// The same at a given time: read, plan, say what is going to happen, do it.
-pub async fn reconcile_at(context: &Context, namespace: &str, name: &str, now: Timestamp) -> Result<Requeue, ReconcileError> {
+pub async fn reconcile_at(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Requeue, ReconcileError> {
     let Some(mut world) = fetch::fetch(context, namespace, name, now).await? else {
         forget(context, namespace, name);
         return Ok(Requeue::await_change());

@@ -15,7 +15,9 @@ pub fn notes(before: Option<&ApplicationStatus>, after: &ApplicationStatus) -> V
     let nothing = ApplicationStatus::default();
     let before = before.unwrap_or(&nothing);
     let mut notes = Vec::new();
-    for (type_, bad) in [("Accepted", ConditionStatus::False), ("Degraded", ConditionStatus::True), ("Stalled", ConditionStatus::True)] {
+    for (type_, bad) in
+        [("Accepted", ConditionStatus::False), ("Degraded", ConditionStatus::True), ("Stalled", ConditionStatus::True)]
+    {
         notes.extend(turned(type_, bad, before, after));
     }
     notes.extend(phase_note(before, after));

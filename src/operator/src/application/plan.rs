@@ -38,7 +38,9 @@ pub enum Action {
     ApplyServiceAccount,
     ApplyService,
     ApplyJobSecret(Box<JobSpec>),
-    ApplyStatefulSet { replicas: u32 },
+    ApplyStatefulSet {
+        replicas: u32,
+    },
     PutJob(Box<JobSpec>),
     StopJob(StopMode),
     CreateFinalSnapshot,
@@ -120,7 +122,8 @@ pub fn plan(world: &World) -> Plan {
             Plan { finished: previous_finished(world), ..plan }
         }
         Goal::StayFinished => {
-            let plan = settle(world, stop::step(world, StopMode::Snapshot, OperationKind::Stop), ApplicationPhase::Ready);
+            let plan =
+                settle(world, stop::step(world, StopMode::Snapshot, OperationKind::Stop), ApplicationPhase::Ready);
             Plan { finished: previous_finished(world), ..plan }
         }
         Goal::Run(job) => {
@@ -145,7 +148,13 @@ fn keep(world: &World) -> Plan {
         (true, JobObservation::Reachable(_)) => ApplicationPhase::Running,
         (true, JobObservation::NoCoordinator | JobObservation::Unreachable { .. }) => ApplicationPhase::Starting,
     };
-    Plan { actions: with_finalizer(world, vec![]), phase, operation: None, look_again: LOOK_LATER, finished: previous_finished(world) }
+    Plan {
+        actions: with_finalizer(world, vec![]),
+        phase,
+        operation: None,
+        look_again: LOOK_LATER,
+        finished: previous_finished(world),
+    }
 }
 
 /// Makes a plan of a step: the operation goes on from the one in status if it is the same.

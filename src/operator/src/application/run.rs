@@ -67,19 +67,27 @@ fn with_coordinator(world: &World, job: &JobSpec, set: &ObservedSet, status: &Jo
             let kind = current_kind(world).unwrap_or(OperationKind::Start);
             waiting(kind, vec![Action::ApplyStatefulSet { replicas: 0 }], "the former pods to end")
         }
-        JobPhase::Finished => {
-            waiting(OperationKind::Stop, vec![Action::ApplyStatefulSet { replicas: 0 }], "pods to end: all input is processed")
-        }
+        JobPhase::Finished => waiting(
+            OperationKind::Stop,
+            vec![Action::ApplyStatefulSet { replicas: 0 }],
+            "pods to end: all input is processed",
+        ),
         JobPhase::Stopping => waiting(OperationKind::Start, ensure(world, job), "a stop that was begun to end"),
         JobPhase::Starting | JobPhase::Running | JobPhase::Rescaling | JobPhase::Restarting => {
-            if runs(job, status) { as_asked_for(world, job, set, status) } else { change(world, job, set, status) }
+            if runs(job, status) {
+                as_asked_for(world, job, set, status)
+            } else {
+                change(world, job, set, status)
+            }
         }
     }
 }
 
 /// Whether the coordinator has taken over this spec.
 pub(super) fn runs(job: &JobSpec, status: &JobStatus) -> bool {
-    status.version == job.version && status.workers == job.workers && status.threads_per_worker == job.threads_per_worker
+    status.version == job.version
+        && status.workers == job.workers
+        && status.threads_per_worker == job.threads_per_worker
 }
 
 fn change(world: &World, job: &JobSpec, set: &ObservedSet, status: &JobStatus) -> Step {
@@ -118,7 +126,11 @@ fn as_asked_for(world: &World, job: &JobSpec, set: &ObservedSet, status: &JobSta
         return waiting(current_kind(world).unwrap_or(OperationKind::Scale), actions, "the number of pods to change");
     }
     if running && world.observed.pods.len() > job.workers as usize {
-        return waiting(current_kind(world).unwrap_or(OperationKind::Scale), actions, "pods that are no longer needed to end");
+        return waiting(
+            current_kind(world).unwrap_or(OperationKind::Scale),
+            actions,
+            "pods that are no longer needed to end",
+        );
     }
     match (running, current_kind(world)) {
         (true, _) => Step { actions, waiting_for: None, kind: OperationKind::Start },

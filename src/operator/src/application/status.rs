@@ -24,8 +24,16 @@ pub fn status(world: &World, plan: &Plan) -> ApplicationStatus {
         observed_generation: Some(world.generation()),
         status: plan.phase,
         version: VersionStatus {
-            desired: world.accepted.as_ref().ok().map(|compiled| compiled.job.version.clone()).or_else(|| deleting(world, &before)),
-            running: job.map(|job| job.version.clone()).filter(|version| !version.is_empty()).or(before.version.running.clone()),
+            desired: world
+                .accepted
+                .as_ref()
+                .ok()
+                .map(|compiled| compiled.job.version.clone())
+                .or_else(|| deleting(world, &before)),
+            running: job
+                .map(|job| job.version.clone())
+                .filter(|version| !version.is_empty())
+                .or(before.version.running.clone()),
             finished: plan.finished.clone(),
         },
         incarnation: job.map_or(before.incarnation, |job| job.incarnation.max(before.incarnation)),
@@ -112,7 +120,11 @@ fn bucket(millis: u64) -> &'static str {
 
 /// The status to write, if a write is worth it: when something changed that matters at once, or when numbers changed
 /// and the last ones are a minute old. Numbers that do not matter at once travel along with whatever does.
-pub fn settle(before: Option<&ApplicationStatus>, after: ApplicationStatus, now: Timestamp) -> Option<ApplicationStatus> {
+pub fn settle(
+    before: Option<&ApplicationStatus>,
+    after: ApplicationStatus,
+    now: Timestamp,
+) -> Option<ApplicationStatus> {
     let Some(before) = before else { return Some(after) };
     if *before == after {
         return None;

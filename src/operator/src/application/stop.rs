@@ -48,7 +48,9 @@ fn ask(world: &World, mode: StopMode, kind: OperationKind) -> Ask {
             | (JobPhase::Starting | JobPhase::Running | JobPhase::Rescaling | JobPhase::Restarting, _) => Ask::Stop,
         },
         (JobObservation::NoCoordinator | JobObservation::Unreachable { .. }, StopMode::Force) => Ask::RemovePods,
-        (JobObservation::NoCoordinator, StopMode::Snapshot) => patience(world, kind, NO_COORDINATOR_SECONDS, "worker 0 to run"),
+        (JobObservation::NoCoordinator, StopMode::Snapshot) => {
+            patience(world, kind, NO_COORDINATOR_SECONDS, "worker 0 to run")
+        }
         (JobObservation::Unreachable { error }, StopMode::Snapshot) => {
             patience(world, kind, UNREACHABLE_SECONDS, &format!("worker 0 to answer ({error})"))
         }

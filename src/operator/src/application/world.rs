@@ -70,7 +70,9 @@ pub enum JobObservation {
     #[default]
     NoCoordinator,
     /// Worker 0 runs but does not answer.
-    Unreachable { error: String },
+    Unreachable {
+        error: String,
+    },
     Reachable(Box<JobStatus>),
 }
 

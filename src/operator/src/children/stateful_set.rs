@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
-    ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecretVolumeSource, SecurityContext, Toleration, Volume, VolumeMount,
+    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction,
+    LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -61,7 +61,8 @@ fn template(app: &Application, settings: &Settings) -> PodTemplateSpec {
     let wanted = &app.spec.pod_template;
     let some = |map: &BTreeMap<String, String>| Some(map.clone()).filter(|map| !map.is_empty());
     let tolerations: Vec<Toleration> = wanted.tolerations.iter().map(toleration).collect();
-    let pull_secrets = wanted.image_pull_secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() });
+    let pull_secrets =
+        wanted.image_pull_secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() });
     let pull_secrets: Vec<LocalObjectReference> = pull_secrets.collect();
     PodTemplateSpec {
         metadata: Some(ObjectMeta {

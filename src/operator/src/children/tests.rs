@@ -55,7 +55,8 @@ fn pods_have_no_rights_and_no_way_to_get_any() {
 #[test]
 fn the_users_labels_cannot_take_the_place_of_ours() {
     let mut app = app();
-    app.spec.pod_template.labels = [(APPLICATION_LABEL.to_string(), "other".to_string()), ("team".into(), "a".into())].into();
+    app.spec.pod_template.labels =
+        [(APPLICATION_LABEL.to_string(), "other".to_string()), ("team".into(), "a".into())].into();
     let labels = pod_labels(&app);
     assert_eq!(labels[APPLICATION_LABEL], "page-views");
     assert_eq!(labels["team"], "a");

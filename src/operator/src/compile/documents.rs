@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kube::ResourceExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -79,7 +79,8 @@ fn read<T: DeserializeOwned>(document: usize, kind: &str, value: Value) -> Resul
 
 fn strict<T: DeserializeOwned + Serialize>(document: usize, kind: &str, value: Value) -> Result<T, LoadError> {
     let typed: T = read(document, kind, value.clone())?;
-    let known = serde_json::to_value(&typed).map_err(|source| LoadError::Read { document, kind: kind.into(), source })?;
+    let known =
+        serde_json::to_value(&typed).map_err(|source| LoadError::Read { document, kind: kind.into(), source })?;
     match unknown_field(&value["spec"], &known["spec"]) {
         Some(field) => Err(LoadError::UnknownField { document, kind: kind.into(), field: format!("spec{field}") }),
         None => Ok(typed),

@@ -54,8 +54,9 @@ pub fn job(app: &Application, streams: &[Stream], references: &References) -> Re
     };
     let compiled = tidemill_sql::compile(&sql, &catalog).map_err(|error| vec![sql_rejection(&error)])?;
     used_as_declared(app, &compiled)?;
-    let plan = serde_json::to_value(&compiled.plan)
-        .map_err(|error| vec![Rejection::new(RejectionReason::Internal, format!("failed to encode the plan: {error}"))])?;
+    let plan = serde_json::to_value(&compiled.plan).map_err(|error| {
+        vec![Rejection::new(RejectionReason::Internal, format!("failed to encode the plan: {error}"))]
+    })?;
     let version = version::of(app, &sql, &catalog, &storage, references);
     let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
     let job = JobSpec {
@@ -119,7 +120,9 @@ fn checkpoint_spec(checkpoint: &Checkpoint) -> Result<CheckpointSpec, Rejection>
         parse_millis(text).ok_or_else(|| {
             Rejection::new(
                 RejectionReason::InvalidSetting,
-                format!("checkpoint.{field}: `{text}` is not a duration; write a number and ms, s, m or h, such as `60s`"),
+                format!(
+                    "checkpoint.{field}: `{text}` is not a duration; write a number and ms, s, m or h, such as `60s`"
+                ),
             )
         })
     };
@@ -172,7 +175,9 @@ fn used_as_declared(app: &Application, compiled: &tidemill_sql::Compiled) -> Res
 fn misused(name: &str, act: &str, is: &str, should: &str) -> Rejection {
     Rejection::new(
         RejectionReason::InvalidSql,
-        format!("the SQL {act} `{name}`, which is listed under {is}; list its Stream under {should}, with a name of its own"),
+        format!(
+            "the SQL {act} `{name}`, which is listed under {is}; list its Stream under {should}, with a name of its own"
+        ),
     )
 }
 

@@ -26,7 +26,9 @@ impl References {
         self.secrets.get(name).ok_or_else(|| {
             Rejection::new(
                 RejectionReason::MissingSecret,
-                format!("the Secret `{name}` does not exist; create it in the Application's namespace, or correct the name"),
+                format!(
+                    "the Secret `{name}` does not exist; create it in the Application's namespace, or correct the name"
+                ),
             )
         })
     }
@@ -45,10 +47,14 @@ impl References {
     pub(super) fn manifest(&self, app: &Application) -> Result<String, Rejection> {
         let refuse = |message: String| Rejection::new(RejectionReason::UnknownSnapshot, message);
         let Some(name) = snapshot_name(app) else {
-            return Err(refuse("restore.from is Snapshot but restore.snapshotRef is not set; name an ApplicationSnapshot".into()));
+            return Err(refuse(
+                "restore.from is Snapshot but restore.snapshotRef is not set; name an ApplicationSnapshot".into(),
+            ));
         };
         let Some(snapshot) = self.snapshots.get(name) else {
-            return Err(refuse(format!("the ApplicationSnapshot `{name}` does not exist; correct restore.snapshotRef")));
+            return Err(refuse(format!(
+                "the ApplicationSnapshot `{name}` does not exist; correct restore.snapshotRef"
+            )));
         };
         let status = snapshot.status.clone().unwrap_or_default();
         match (status.phase, status.manifest) {
@@ -75,7 +81,10 @@ pub(super) fn sql_text(app: &Application, references: &References) -> Result<Str
                 ))
             })?;
             map.get(&wanted.key).cloned().ok_or_else(|| {
-                refuse(format!("the ConfigMap `{}` has no key `{}`; add it, or correct the key", wanted.name, wanted.key))
+                refuse(format!(
+                    "the ConfigMap `{}` has no key `{}`; add it, or correct the key",
+                    wanted.name, wanted.key
+                ))
             })
         }
         (Some(_), Some(_)) | (None, None) => {

@@ -9,8 +9,8 @@ use super::duration::parse_millis;
 use super::references::References;
 use super::rejection::{Rejection, RejectionReason};
 use crate::resources::{
-    Application, Column, DeliveryGuarantee, ErrorPolicy, Format, FormatType, Generator, GeneratorKind, Input, Output, StartingPosition, Stream, StreamSpec,
-    StreamWatermark, TimestampFormat,
+    Application, Column, DeliveryGuarantee, ErrorPolicy, Format, FormatType, Generator, GeneratorKind, Input, Output,
+    StartingPosition, Stream, StreamSpec, StreamWatermark, TimestampFormat,
 };
 
 /// What a table is used for.
@@ -138,8 +138,9 @@ fn watermark(watermark: &StreamWatermark) -> Result<WatermarkDefinition, String>
         (Some(expression), None) => expression.clone(),
         (None, None) => quote(column),
         (None, Some(delay)) => {
-            let millis = parse_millis(delay)
-                .ok_or_else(|| format!("has a watermark.delay of `{delay}`; write a number and ms, s, m or h, such as `5s`"))?;
+            let millis = parse_millis(delay).ok_or_else(|| {
+                format!("has a watermark.delay of `{delay}`; write a number and ms, s, m or h, such as `5s`")
+            })?;
             format!("{} - INTERVAL '{}.{:03}' SECOND", quote(column), millis / 1000, millis % 1000)
         }
         (Some(_), Some(_)) => return Err("must set at most one of watermark.delay and watermark.expression".into()),

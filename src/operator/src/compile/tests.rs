@@ -148,7 +148,10 @@ fn the_version_follows_behaviour_and_not_scaling_or_state() {
     let first = version(|_| {});
     assert_eq!(first.len(), 10);
     assert_eq!(first, version(|documents| documents.applications[0].spec.scaling.kpus = 7));
-    assert_eq!(first, version(|documents| documents.applications[0].spec.state = crate::resources::DesiredState::Stopped));
+    assert_eq!(
+        first,
+        version(|documents| documents.applications[0].spec.state = crate::resources::DesiredState::Stopped)
+    );
     assert_ne!(first, version(|documents| documents.applications[0].spec.code.sql = Some("SELECT 2".into())));
     assert_ne!(first, version(|documents| documents.applications[0].spec.restart_epoch = 1));
     assert_ne!(first, version(|documents| documents.streams[0].spec.kafka.as_mut().unwrap().topic = "other".into()));

@@ -46,8 +46,8 @@ pub(super) fn of(
 
 /// Options whose values come from Secrets are left out: a short hash must not be a way to guess them.
 fn without_secrets(table: &TableDefinition, references: &References) -> TableDefinition {
-    let secret = |value: &String| references.secrets.values().any(|entries| entries.values().any(|known| known == value));
+    let secret =
+        |value: &String| references.secrets.values().any(|entries| entries.values().any(|known| known == value));
     let options = table.options.iter().filter(|(_, value)| !secret(value));
     TableDefinition { options: options.map(|(name, value)| (name.clone(), value.clone())).collect(), ..table.clone() }
 }
-

@@ -125,6 +125,9 @@ fn holder_of(lease: &Lease) -> Holder {
     Holder {
         identity: spec.holder_identity.unwrap_or_default(),
         renewed: spec.renew_time.map(|time| time.0.as_microsecond()).unwrap_or_default(),
-        duration: spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map_or(DURATION, Duration::from_secs),
+        duration: spec
+            .lease_duration_seconds
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map_or(DURATION, Duration::from_secs),
     }
 }

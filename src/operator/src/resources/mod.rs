@@ -10,19 +10,19 @@ mod snapshot;
 mod stream;
 
 pub use application::{
-    Application, ApplicationSpec, Checkpoint, Code, ConfigMapKeyRef, DeletionPolicy, DesiredState, Input, KpuResources, LogLevel,
-    Output, PodTemplate, Restore, RestoreSource, RuntimeEnvironment, Scaling, SqlFrom, StartingPosition, StopPolicy, Storage,
-    Toleration,
+    Application, ApplicationSpec, Checkpoint, Code, ConfigMapKeyRef, DeletionPolicy, DesiredState, Input, KpuResources,
+    LogLevel, Output, PodTemplate, Restore, RestoreSource, RuntimeEnvironment, Scaling, SqlFrom, StartingPosition,
+    StopPolicy, Storage, Toleration,
 };
 pub use application_status::{
-    ApplicationPhase, ApplicationStatus, JobSummary, LastCheckpoint, Operation, OperationKind, ScalingStatus, SourceLag,
-    StateStatus, VersionStatus,
+    ApplicationPhase, ApplicationStatus, JobSummary, LastCheckpoint, Operation, OperationKind, ScalingStatus,
+    SourceLag, StateStatus, VersionStatus,
 };
 pub use common::{Condition, ConditionStatus, LocalRef, Moment, conditions_changed, set_condition};
 pub use snapshot::{
     ApplicationSnapshot, ApplicationSnapshotSpec, ApplicationSnapshotStatus, SnapshotDeletionPolicy, SnapshotPhase,
 };
 pub use stream::{
-    Column, DeliveryGuarantee, ErrorPolicy, Format, FormatType, Generator, GeneratorKind, Kafka, Nothing, ObjectStore, Stream, StreamSpec,
-    StreamStatus, StreamUse, StreamWatermark, TimestampFormat,
+    Column, DeliveryGuarantee, ErrorPolicy, Format, FormatType, Generator, GeneratorKind, Kafka, Nothing, ObjectStore,
+    Stream, StreamSpec, StreamStatus, StreamUse, StreamWatermark, TimestampFormat,
 };

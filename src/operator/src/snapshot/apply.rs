@@ -29,7 +29,11 @@ pub enum SnapshotApplyError {
     NoStorage { name: String },
 }
 
-pub async fn apply(context: &Context, world: &SnapshotWorld, action: &SnapshotAction) -> Result<(), SnapshotApplyError> {
+pub async fn apply(
+    context: &Context,
+    world: &SnapshotWorld,
+    action: &SnapshotAction,
+) -> Result<(), SnapshotApplyError> {
     let snapshot = &world.snapshot;
     match action {
         SnapshotAction::AddFinalizer => {
@@ -77,7 +81,8 @@ async fn storage(context: &Context, world: &SnapshotWorld) -> Result<StorageSpec
 async fn coordinator(context: &Context, world: &SnapshotWorld) -> Result<String, SnapshotApplyError> {
     let pods: Api<Pod> = Api::namespaced(context.client.clone(), &world.snapshot.namespace().unwrap_or_default());
     let name = format!("{}-0", world.snapshot.spec.application_ref.name);
-    let pod = pods.get_opt(&name).await.map_err(|source| SnapshotApplyError::Write { name, source: Box::new(source) })?;
+    let pod =
+        pods.get_opt(&name).await.map_err(|source| SnapshotApplyError::Write { name, source: Box::new(source) })?;
     let ip = pod.and_then(|pod| pod.status?.pod_ip).ok_or(SnapshotApplyError::NoCoordinator)?;
     Ok(job_api::address(&ip))
 }
@@ -86,10 +91,15 @@ fn snapshots(context: &Context, snapshot: &ApplicationSnapshot) -> Api<Applicati
     Api::namespaced(context.client.clone(), &snapshot.namespace().unwrap_or_default())
 }
 
-async fn set_finalizers(context: &Context, snapshot: &ApplicationSnapshot, finalizers: Vec<String>) -> Result<(), SnapshotApplyError> {
+async fn set_finalizers(
+    context: &Context,
+    snapshot: &ApplicationSnapshot,
+    finalizers: Vec<String>,
+) -> Result<(), SnapshotApplyError> {
     let patch = json!({"metadata": {"resourceVersion": snapshot.resource_version(), "finalizers": finalizers}});
     context.metrics.wrote("ApplicationSnapshot");
-    let written = snapshots(context, snapshot).patch(&snapshot.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
+    let written =
+        snapshots(context, snapshot).patch(&snapshot.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
     match written {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(source) => Err(SnapshotApplyError::Write { name: snapshot.name_any(), source: Box::new(source) }),

@@ -67,7 +67,9 @@ fn refers_to(app: &Application, snapshot: &str) -> bool {
 
 async fn job(context: &Context, coordinator: &str, pods: &[Pod]) -> JobObservation {
     let pod = pods.iter().find(|pod| pod.name_any() == coordinator);
-    let Some(ip) = pod.and_then(|pod| pod.status.as_ref()?.pod_ip.clone()) else { return JobObservation::NoCoordinator };
+    let Some(ip) = pod.and_then(|pod| pod.status.as_ref()?.pod_ip.clone()) else {
+        return JobObservation::NoCoordinator;
+    };
     match context.jobs.status(&job_api::address(&ip), None).await {
         Ok(status) => JobObservation::Reachable(Box::new(status)),
         Err(error) => JobObservation::Unreachable { error: error.to_string() },

@@ -40,8 +40,15 @@ pub async fn reconcile(snapshot: Arc<ApplicationSnapshot>, context: Arc<Context>
     result
 }
 
-pub async fn reconcile_at(context: &Context, namespace: &str, name: &str, now: Timestamp) -> Result<Requeue, SnapshotError> {
-    let Some(mut world) = fetch::fetch(context, namespace, name, now).await? else { return Ok(Requeue::await_change()) };
+pub async fn reconcile_at(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Requeue, SnapshotError> {
+    let Some(mut world) = fetch::fetch(context, namespace, name, now).await? else {
+        return Ok(Requeue::await_change());
+    };
     let plan = plan(&world);
     // A snapshot is Ready only once its pin is there, so acts come before words; a deletion's last act removes the
     // object, so there words come first.
@@ -80,7 +87,8 @@ pub fn retry(_: Arc<ApplicationSnapshot>, _: &SnapshotError, _: Arc<Context>) ->
 }
 
 async fn report(context: &Context, snapshot: &ApplicationSnapshot, phase: SnapshotPhase) {
-    let message = snapshot.status.iter().flat_map(|status| &status.conditions).next().map(|ready| ready.message.clone());
+    let message =
+        snapshot.status.iter().flat_map(|status| &status.conditions).next().map(|ready| ready.message.clone());
     let message = message.unwrap_or_default();
     match phase {
         SnapshotPhase::Ready => context.report(&snapshot.object_ref(&()), false, "SnapshotReady", message).await,

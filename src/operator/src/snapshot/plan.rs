@@ -10,8 +10,8 @@ use tidemill_model::status::{CheckpointSummary, JobPhase, JobStatus, SnapshotOut
 
 use crate::application::JobObservation;
 use crate::resources::{
-    Application, ApplicationSnapshot, ApplicationSnapshotStatus, Condition, ConditionStatus, Moment, SnapshotDeletionPolicy,
-    SnapshotPhase, set_condition,
+    Application, ApplicationSnapshot, ApplicationSnapshotStatus, Condition, ConditionStatus, Moment,
+    SnapshotDeletionPolicy, SnapshotPhase, set_condition,
 };
 
 /// The finalizer by which the pin is given up before the object goes.
@@ -87,10 +87,18 @@ fn plan_create(world: &SnapshotWorld) -> SnapshotPlan {
         return SnapshotPlan { actions: vec![SnapshotAction::AddFinalizer], status, look_again: SOON };
     }
     let Some(app) = &world.application else {
-        return failed(world, "UnknownApplication", "the Application does not exist; correct applicationRef in a new snapshot");
+        return failed(
+            world,
+            "UnknownApplication",
+            "the Application does not exist; correct applicationRef in a new snapshot",
+        );
     };
     if age(world) > CREATE_SECONDS {
-        return failed(world, "DeadlineExceeded", "no snapshot came about within 30 minutes; see the Application's conditions");
+        return failed(
+            world,
+            "DeadlineExceeded",
+            "no snapshot came about within 30 minutes; see the Application's conditions",
+        );
     }
     match world.job.status() {
         Some(job) if is_active(job) => with_job(world, app, job),
@@ -111,7 +119,9 @@ fn with_job(world: &SnapshotWorld, app: &Application, job: &JobStatus) -> Snapsh
 fn is_active(job: &JobStatus) -> bool {
     match job.phase {
         JobPhase::Running | JobPhase::Rescaling | JobPhase::Restarting => true,
-        JobPhase::Starting | JobPhase::Stopping | JobPhase::Stopped { .. } | JobPhase::Finished | JobPhase::Fenced => false,
+        JobPhase::Starting | JobPhase::Stopping | JobPhase::Stopped { .. } | JobPhase::Finished | JobPhase::Fenced => {
+            false
+        }
     }
 }
 
@@ -135,7 +145,13 @@ fn of_stopped(world: &SnapshotWorld, app: &Application) -> SnapshotPlan {
 }
 
 fn ready(world: &SnapshotWorld, app: &Application, version: &str, checkpoint: &CheckpointSummary) -> SnapshotPlan {
-    let mut status = said(world, SnapshotPhase::Ready, ConditionStatus::True, "Kept", "the state is kept until this object is deleted");
+    let mut status = said(
+        world,
+        SnapshotPhase::Ready,
+        ConditionStatus::True,
+        "Kept",
+        "the state is kept until this object is deleted",
+    );
     status.application_uid = app.uid();
     status.application_version = Some(version.to_string());
     status.checkpoint = Some(checkpoint.id.0);
@@ -165,7 +181,8 @@ fn plan_delete(world: &SnapshotWorld, before: ApplicationSnapshotStatus) -> Snap
         let status = said(world, SnapshotPhase::Deleting, ConditionStatus::False, "InUse", &message);
         return SnapshotPlan { actions: vec![], status, look_again: Some(Duration::from_secs(10)) };
     }
-    let status = said(world, SnapshotPhase::Deleting, ConditionStatus::False, "Deleting", "the state is being given up");
+    let status =
+        said(world, SnapshotPhase::Deleting, ConditionStatus::False, "Deleting", "the state is being given up");
     let keeps = world.snapshot.spec.deletion_policy == SnapshotDeletionPolicy::Retain;
     let actions = if keeps || deleted_for(world) >= DELETE_SECONDS {
         vec![SnapshotAction::RemoveFinalizer]

@@ -6,8 +6,8 @@ use tidemill_model::status::{CheckpointSummary, JobPhase, JobStatus, Problem, Pr
 use super::plan::*;
 use crate::application::JobObservation;
 use crate::resources::{
-    Application, ApplicationSnapshot, ApplicationSnapshotSpec, ApplicationSpec, ApplicationStatus, LastCheckpoint, LocalRef,
-    Moment, SnapshotDeletionPolicy, SnapshotPhase,
+    Application, ApplicationSnapshot, ApplicationSnapshotSpec, ApplicationSpec, ApplicationStatus, LastCheckpoint,
+    LocalRef, Moment, SnapshotDeletionPolicy, SnapshotPhase,
 };
 
 fn now() -> Timestamp {

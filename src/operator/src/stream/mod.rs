@@ -46,7 +46,8 @@ pub fn retry(_: Arc<Stream>, _: &StreamError, _: Arc<StreamContext>) -> Requeue 
 async fn bring_up_to_date(stream: &Stream, context: &StreamContext) -> Result<Requeue, StreamError> {
     let (namespace, name) = (stream.namespace().unwrap_or_default(), stream.name_any());
     let api: Api<Stream> = Api::namespaced(context.context.client.clone(), &namespace);
-    let read = |source| StreamError::Read { namespace: namespace.clone(), name: name.clone(), source: Box::new(source) };
+    let read =
+        |source| StreamError::Read { namespace: namespace.clone(), name: name.clone(), source: Box::new(source) };
     let Some(mut stream) = api.get_opt(&name).await.map_err(read)? else { return Ok(Requeue::await_change()) };
     let applications = context.applications.state();
     let used_by = uses(&stream, applications.iter().map(|app| &**app));
@@ -58,7 +59,9 @@ async fn bring_up_to_date(stream: &Stream, context: &StreamContext) -> Result<Re
     match api.replace_status(&name, &PostParams::default(), &stream).await {
         Ok(_) => Ok(Requeue::await_change()),
         // Changed since it was read: the change brings us here again.
-        Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => Ok(Requeue::requeue(Duration::from_secs(1))),
+        Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => {
+            Ok(Requeue::requeue(Duration::from_secs(1)))
+        }
         Err(source) => Err(StreamError::Write { namespace, name, source: Box::new(source) }),
     }
 }
@@ -81,7 +84,12 @@ pub fn uses<'a>(stream: &Stream, applications: impl Iterator<Item = &'a Applicat
 }
 
 /// The status to write; none if it stands there already.
-fn new_status(stream: &Stream, check: Result<(), Rejection>, used_by: Vec<StreamUse>, now: Timestamp) -> Option<StreamStatus> {
+fn new_status(
+    stream: &Stream,
+    check: Result<(), Rejection>,
+    used_by: Vec<StreamUse>,
+    now: Timestamp,
+) -> Option<StreamStatus> {
     let before = stream.status.clone().unwrap_or_default();
     let generation = stream.metadata.generation.unwrap_or_default();
     let (status, reason, message) = match check {
@@ -95,8 +103,14 @@ fn new_status(stream: &Stream, check: Result<(), Rejection>, used_by: Vec<Stream
         conditions: before.conditions.clone(),
     };
     let last_transition_time = Moment::new(now);
-    let condition =
-        Condition { type_: "Ready".into(), status, reason, message, last_transition_time, observed_generation: generation };
+    let condition = Condition {
+        type_: "Ready".into(),
+        status,
+        reason,
+        message,
+        last_transition_time,
+        observed_generation: generation,
+    };
     set_condition(&mut after.conditions, condition);
     let changed = conditions_changed(&before.conditions, &after.conditions)
         || (before.observed_generation, &before.connector, &before.used_by)
@@ -126,8 +140,10 @@ mod tests {
 
     #[test]
     fn a_stream_is_used_by_applications_of_its_own_namespace_that_name_it() {
-        let applications = [app("b", "shop", "s"), app("a", "shop", "s"), app("c", "other", "s"), app("d", "shop", "x")];
-        let names: Vec<String> = uses(&stream(), applications.iter()).into_iter().map(|used| used.application).collect();
+        let applications =
+            [app("b", "shop", "s"), app("a", "shop", "s"), app("c", "other", "s"), app("d", "shop", "x")];
+        let names: Vec<String> =
+            uses(&stream(), applications.iter()).into_iter().map(|used| used.application).collect();
         assert_eq!(names, ["a", "b"]);
     }
 

@@ -78,7 +78,8 @@ impl ApiServer {
     async fn serve(&self, request: Request<Body>) -> Result<Response<Body>, Blown> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.expect("the body is in memory").to_bytes();
-        let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("bodies are JSON") };
+        let body: Value =
+            if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("bodies are JSON") };
         let path = Path::parse(parts.uri.path());
         if parts.method == Method::GET {
             self.fuse.check()?;
@@ -97,7 +98,8 @@ impl ApiServer {
         }
         let wanted = selector(query);
         let labels = |object: &Value, (name, value): &(String, String)| object["metadata"]["labels"][name] == *value;
-        let items = self.list(&path.plural).into_iter().filter(|object| wanted.iter().all(|wanted| labels(object, wanted)));
+        let items =
+            self.list(&path.plural).into_iter().filter(|object| wanted.iter().all(|wanted| labels(object, wanted)));
         Ok(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items.collect::<Vec<_>>()}))
     }
 }
@@ -107,7 +109,11 @@ impl State {
         if path.plural == "events" {
             return Ok(body);
         }
-        let name = path.name.clone().or_else(|| body["metadata"]["name"].as_str().map(str::to_string)).expect("objects have names");
+        let name = path
+            .name
+            .clone()
+            .or_else(|| body["metadata"]["name"].as_str().map(str::to_string))
+            .expect("objects have names");
         let key = key(&path.plural, &name);
         let before = self.objects.get(&key).cloned();
         let after = match (method, before) {
@@ -160,7 +166,8 @@ impl State {
             let gone = |object: &Value| {
                 let meta = &object["metadata"];
                 let finalized = meta["finalizers"].as_array().is_none_or(Vec::is_empty);
-                let orphan = meta["ownerReferences"][0]["uid"].is_string() && !uids.contains(&meta["ownerReferences"][0]["uid"]);
+                let orphan =
+                    meta["ownerReferences"][0]["uid"].is_string() && !uids.contains(&meta["ownerReferences"][0]["uid"]);
                 (finalized && meta["deletionTimestamp"].is_string()) || orphan
             };
             let count = self.objects.len();

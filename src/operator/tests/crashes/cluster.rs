@@ -65,7 +65,11 @@ impl Cluster {
 
     pub fn version(&self) -> Option<String> {
         let state = self.state.lock().unwrap();
-        state.coordinator.as_ref().and_then(|(_, coordinator)| coordinator.running.as_ref()).map(|job| job.version.clone())
+        state
+            .coordinator
+            .as_ref()
+            .and_then(|(_, coordinator)| coordinator.running.as_ref())
+            .map(|job| job.version.clone())
     }
 
     pub fn incarnation(&self) -> u64 {
@@ -90,7 +94,12 @@ impl Cluster {
         let pods = self.server.list("pods").len();
         if pods > wanted {
             let used = state.coordinator.as_ref().and_then(|(_, coordinator)| coordinator.uses()).unwrap_or(0);
-            if used > wanted && self.server.get("applications", APP).is_some_and(|app| app["metadata"]["deletionTimestamp"].is_null()) {
+            if used > wanted
+                && self
+                    .server
+                    .get("applications", APP)
+                    .is_some_and(|app| app["metadata"]["deletionTimestamp"].is_null())
+            {
                 state.violations.push(format!("{used} workers run, and pods are cut to {wanted}"));
             }
             (wanted..pods).for_each(|number| self.server.delete("pods", &pod_name(number), "2026-01-01T00:00:00Z"));
@@ -219,7 +228,13 @@ fn refused(message: &str) -> JobApiError {
 }
 
 fn checkpoint(id: u64) -> CheckpointSummary {
-    CheckpointSummary { id: CheckpointId(id), completed_at_ms: id, duration_ms: 1, bytes: 1, manifest: format!("m{id}") }
+    CheckpointSummary {
+        id: CheckpointId(id),
+        completed_at_ms: id,
+        duration_ms: 1,
+        bytes: 1,
+        manifest: format!("m{id}"),
+    }
 }
 
 fn pod_name(number: usize) -> String {

@@ -1,5 +1,6 @@
 //! The operator dies before and after every writing call of every scenario, starts again, and must come to the same end
 //! as if nothing had happened, without having taken a worker from a running job on the way, and then write nothing more.
+#![allow(clippy::unwrap_used)]
 
 mod api_server;
 mod cluster;
@@ -31,10 +32,15 @@ async fn stop_and_resume() {
 
 #[tokio::test]
 async fn an_edit_in_the_middle_of_a_change() {
-    check(Scenario { steps: &[Step::Create, STOP, Step::Reconciles(2), RUN], expected: "RUNNING; 1 pods, Running 1 workers" }).await;
+    check(Scenario {
+        steps: &[Step::Create, STOP, Step::Reconciles(2), RUN],
+        expected: "RUNNING; 1 pods, Running 1 workers",
+    })
+    .await;
     let steps = [Step::Create, TO_THREE, Step::Reconciles(2), TO_ONE, Step::Reconciles(1), NEW_VERSION];
     check(Scenario { steps: &steps, expected: "RUNNING; 1 pods, Running 1 workers" }).await;
-    check(Scenario { steps: &[Step::Create, NEW_IMAGE, Step::Reconciles(2), STOP], expected: "READY; 0 pods, no job" }).await;
+    check(Scenario { steps: &[Step::Create, NEW_IMAGE, Step::Reconciles(2), STOP], expected: "READY; 0 pods, no job" })
+        .await;
 }
 
 #[tokio::test]

@@ -33,13 +33,15 @@ pub enum Step {
 
 /// Runs a scenario undisturbed, and then with a crash at each of its calls.
 pub async fn check(scenario: Scenario<'_>) {
-    let undisturbed = run(&scenario, None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let storage = format!("file://{}", folder.path().display());
+    let undisturbed = run(&scenario, &storage, None).await;
     assert_eq!(undisturbed.end, scenario.expected);
     let mut points = 0;
     for call in 1..=undisturbed.calls {
         for after in [false, true] {
             let crash = CrashPoint { call, after };
-            let disturbed = run(&scenario, Some(crash)).await;
+            let disturbed = run(&scenario, &storage, Some(crash)).await;
             assert_eq!(disturbed.end, scenario.expected, "{crash:?}");
             assert_eq!(disturbed.version, undisturbed.version, "{crash:?}");
             points += 1;
@@ -54,8 +56,8 @@ struct Outcome {
     calls: usize,
 }
 
-async fn run(scenario: &Scenario<'_>, crash: Option<CrashPoint>) -> Outcome {
-    let mut world = World::new();
+async fn run(scenario: &Scenario<'_>, storage: &str, crash: Option<CrashPoint>) -> Outcome {
+    let mut world = World::new(storage);
     world.fuse.set(crash);
     for (index, step) in scenario.steps.iter().enumerate() {
         world.act(*step).await;
@@ -76,20 +78,18 @@ struct World {
     fuse: Arc<Fuse>,
     context: Arc<Context>,
     now: Timestamp,
-    _storage: tempfile::TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(storage: &str) -> Self {
         let fuse = Arc::new(Fuse::default());
         let server = ApiServer::new(fuse.clone());
         let cluster = Cluster::new(server.clone(), fuse.clone());
-        let storage = tempfile::tempdir().unwrap();
-        let settings = settings(&format!("file://{}", storage.path().display()));
+        let settings = settings(storage);
         let (context, _) = controllers::context(server.client(), cluster.clone(), settings, Metrics::default());
         server.put("streams", stream("source", json!({"generator": {}})));
         server.put("streams", stream("sink", json!({"blackhole": {}})));
-        Self { server, cluster, fuse, context, now: "2026-01-01T12:00:00Z".parse().unwrap(), _storage: storage }
+        Self { server, cluster, fuse, context, now: "2026-01-01T12:00:00Z".parse().unwrap() }
     }
 
     async fn act(&mut self, step: Step) {
@@ -148,7 +148,8 @@ impl World {
         let app = self.server.get("applications", APP);
         let status = app.map_or("gone".into(), |app| app["status"]["status"].as_str().unwrap_or("none").to_string());
         let snapshots: Vec<String> = self.server.list("applicationsnapshots").iter().map(snapshot_text).collect();
-        let snapshots = if snapshots.is_empty() { String::new() } else { format!("; snapshots: {}", snapshots.join(", ")) };
+        let snapshots =
+            if snapshots.is_empty() { String::new() } else { format!("; snapshots: {}", snapshots.join(", ")) };
         format!("{status}; {}{snapshots}", self.cluster.summary())
     }
 }

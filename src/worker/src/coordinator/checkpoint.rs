@@ -1,10 +1,10 @@
 //! Checkpoints: when one begins, when it is given up, and what follows its commit. Never two at once, and none while a
 //! commit is under way: so the last record of the log is the only one whose output may be invisible.
 
+use tidemill_model::CheckpointId;
 use tidemill_model::control::{AfterCheckpoint, EngineCommand, ToWorker};
 use tidemill_model::snapshot::{ApplicationPaths, LogRecord, Pin};
 use tidemill_model::status::{CheckpointSummary, Problem, ProblemKind, SnapshotOutcome};
-use tidemill_model::CheckpointId;
 use tidemill_storage::Sweep;
 
 use super::manifest::merge;
@@ -73,14 +73,22 @@ impl Coordinator {
         run.last_checkpoint = run.last_checkpoint.next();
         run.checkpoint_began_at = now;
         let id = run.last_checkpoint;
-        run.checkpoint =
-            Some(Checkpoint { id, then, names, began_at: now, epoch: None, captures: Default::default(), publishing: None });
+        run.checkpoint = Some(Checkpoint {
+            id,
+            then,
+            names,
+            began_at: now,
+            epoch: None,
+            captures: Default::default(),
+            publishing: None,
+        });
         let after = match then {
             Then::Continue => AfterCheckpoint::Continue,
             Then::Stop | Then::Move | Then::Finish => AfterCheckpoint::Stop,
         };
         let command = EngineCommand::Checkpoint { id, then: after };
-        actions.push(Action::Send { connection, message: ToWorker::Engine { incarnation: run.incarnation(), command } });
+        actions
+            .push(Action::Send { connection, message: ToWorker::Engine { incarnation: run.incarnation(), command } });
     }
 
     fn publish(&mut self, now: u64, actions: &mut Vec<Action>) {
@@ -107,7 +115,13 @@ impl Coordinator {
         run.checkpoint = Some(checkpoint);
     }
 
-    pub(super) fn published(&mut self, id: CheckpointId, outcome: Result<(), PublishFault>, now: u64, actions: &mut Vec<Action>) {
+    pub(super) fn published(
+        &mut self,
+        id: CheckpointId,
+        outcome: Result<(), PublishFault>,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
         match outcome {
             Ok(()) => self.commit(id, now, actions),
             Err(PublishFault::Declined(problem)) => self.decline(problem, now, actions),
@@ -159,7 +173,8 @@ impl Coordinator {
             bytes: summary.bytes,
             created_at_ms: now,
         };
-        let pins = commit.names.iter().zip(commit.summary.iter().cycle()).map(|(name, summary)| (name.clone(), pin(summary)));
+        let pins =
+            commit.names.iter().zip(commit.summary.iter().cycle()).map(|(name, summary)| (name.clone(), pin(summary)));
         let request = StorageRequest::RecordCommit { incarnation, sequence: commit.sequence, pins: pins.collect() };
         actions.push(Action::Storage { job, request });
     }

@@ -17,7 +17,10 @@ use crate::wire::{self, Lines, WireError};
 /// What a connection tells the shell.
 pub(super) enum Notice {
     /// A worker was let in; messages for it go into `outbox`. Dropping that closes the connection.
-    Opened { connection: ConnectionId, outbox: mpsc::UnboundedSender<ToWorker> },
+    Opened {
+        connection: ConnectionId,
+        outbox: mpsc::UnboundedSender<ToWorker>,
+    },
     Event(Event),
 }
 
@@ -39,7 +42,13 @@ pub(super) async fn accept(listener: TcpListener, application_uid: String, notic
     }
 }
 
-async fn serve(stream: TcpStream, from: SocketAddr, connection: ConnectionId, application_uid: String, notices: mpsc::UnboundedSender<Notice>) {
+async fn serve(
+    stream: TcpStream,
+    from: SocketAddr,
+    connection: ConnectionId,
+    application_uid: String,
+    notices: mpsc::UnboundedSender<Notice>,
+) {
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     let mut lines = Lines::new(BufReader::new(reader));
@@ -63,7 +72,11 @@ async fn serve(stream: TcpStream, from: SocketAddr, connection: ConnectionId, ap
 }
 
 /// Reads the greeting: which worker is it, and where do the others reach it?
-async fn welcome(lines: &mut Lines<BufReader<OwnedReadHalf>>, from: SocketAddr, application_uid: &str) -> Result<(u32, IpAddr), String> {
+async fn welcome(
+    lines: &mut Lines<BufReader<OwnedReadHalf>>,
+    from: SocketAddr,
+    application_uid: &str,
+) -> Result<(u32, IpAddr), String> {
     let patience = Duration::from_millis(HEARTBEAT_TIMEOUT_MS);
     let greeting = timeout(patience, lines.next::<FromWorker>()).await;
     let greeting = greeting.map_err(|_| "it did not say who it is".to_string())?.map_err(|error| error.to_string())?;
@@ -83,12 +96,18 @@ async fn resolve(host: &str, from: SocketAddr) -> Result<IpAddr, String> {
     if let Ok(address) = host.parse() {
         return Ok(address);
     }
-    let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| format!("failed to resolve its host `{host}`: {error}"))?;
+    let found = tokio::net::lookup_host((host, 0))
+        .await
+        .map_err(|error| format!("failed to resolve its host `{host}`: {error}"))?;
     let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     addresses.first().copied().ok_or_else(|| format!("its host `{host}` has no address"))
 }
 
-async fn receive(lines: &mut Lines<BufReader<OwnedReadHalf>>, connection: ConnectionId, notices: &mpsc::UnboundedSender<Notice>) -> String {
+async fn receive(
+    lines: &mut Lines<BufReader<OwnedReadHalf>>,
+    connection: ConnectionId,
+    notices: &mpsc::UnboundedSender<Notice>,
+) -> String {
     loop {
         let event = match timeout(Duration::from_millis(HEARTBEAT_TIMEOUT_MS), lines.next()).await {
             Err(_) => return format!("nothing was heard for {} s", HEARTBEAT_TIMEOUT_MS / 1000),

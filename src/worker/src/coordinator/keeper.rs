@@ -19,7 +19,11 @@ const CLAIM_ATTEMPTS: u32 = 5;
 pub(super) type Order = (Arc<JobSpec>, StorageRequest);
 
 /// Serves orders until the coordinator ends.
-pub(super) async fn run(mut orders: mpsc::UnboundedReceiver<Order>, events: mpsc::UnboundedSender<Event>, claimant: String) {
+pub(super) async fn run(
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    events: mpsc::UnboundedSender<Event>,
+    claimant: String,
+) {
     let mut keeper = Keeper { opened: None, probes: 0, claimant, collecting: Arc::new(Mutex::new(())) };
     while let Some((job, request)) = orders.recv().await {
         if let Some(reply) = keeper.serve(&job, request).await {
@@ -40,7 +44,9 @@ struct Keeper {
 impl Keeper {
     async fn serve(&mut self, job: &JobSpec, request: StorageRequest) -> Option<StorageReply> {
         match request {
-            StorageRequest::ClaimStart { now_ms } => Some(StorageReply::StartClaimed(self.claim_start(job, now_ms).await)),
+            StorageRequest::ClaimStart { now_ms } => {
+                Some(StorageReply::StartClaimed(self.claim_start(job, now_ms).await))
+            }
             StorageRequest::Publish { sequence, manifest, record } => {
                 let (incarnation, checkpoint) = (manifest.incarnation, manifest.checkpoint);
                 let outcome = self.publish(job, sequence, &manifest, &record).await;
@@ -98,7 +104,13 @@ impl Keeper {
         }))
     }
 
-    async fn publish(&mut self, job: &JobSpec, sequence: u64, manifest: &Manifest, record: &LogRecord) -> Result<(), PublishFault> {
+    async fn publish(
+        &mut self,
+        job: &JobSpec,
+        sequence: u64,
+        manifest: &Manifest,
+        record: &LogRecord,
+    ) -> Result<(), PublishFault> {
         let store = self.open(job).await.map_err(PublishFault::Declined)?;
         store.write_manifest(manifest).await.map_err(PublishFault::Declined)?;
         match store.claim(sequence, record, &self.claimant).await {
@@ -108,7 +120,12 @@ impl Keeper {
         }
     }
 
-    async fn record_commit(&mut self, job: &JobSpec, sequence: u64, pins: Vec<(String, Pin)>) -> Vec<(String, Pin, Result<(), Problem>)> {
+    async fn record_commit(
+        &mut self,
+        job: &JobSpec,
+        sequence: u64,
+        pins: Vec<(String, Pin)>,
+    ) -> Vec<(String, Pin, Result<(), Problem>)> {
         let store = match self.open(job).await {
             Ok(store) => store,
             Err(problem) => return pins.into_iter().map(|(name, pin)| (name, pin, Err(problem.clone()))).collect(),
@@ -145,11 +162,15 @@ impl Keeper {
 async fn read_start_point(store: &ApplicationStore, job: &JobSpec, now_ms: u64) -> Result<StartPoint, Problem> {
     let log = store.read_log().await?;
     let committed = store.read_committed().await?;
-    start_point(&log, |sequence| committed.contains(&sequence), &job.restore, &job.version, now_ms).map_err(|refused| Problem {
-        kind: ProblemKind::StateUnreadable,
-        object: store.paths().log_folder(),
-        message: refused.to_string(),
-        remedy: "bring the storage location back, or restore from a snapshot or from Empty with a higher restore number".to_string(),
+    start_point(&log, |sequence| committed.contains(&sequence), &job.restore, &job.version, now_ms).map_err(|refused| {
+        Problem {
+            kind: ProblemKind::StateUnreadable,
+            object: store.paths().log_folder(),
+            message: refused.to_string(),
+            remedy:
+                "bring the storage location back, or restore from a snapshot or from Empty with a higher restore number"
+                    .to_string(),
+        }
     })
 }
 
@@ -181,9 +202,19 @@ fn start_claim(point: StartPoint, restored_from: Option<CheckpointId>) -> StartC
     let incarnation = point.record.incarnation();
     let (restore, restore_number, last_checkpoint) = match point.record {
         LogRecord::Start { restore, restore_number, last_checkpoint, .. } => (restore, restore_number, last_checkpoint),
-        LogRecord::Checkpoint { checkpoint, manifest, restore_number, .. } => (Some(manifest), restore_number, checkpoint),
+        LogRecord::Checkpoint { checkpoint, manifest, restore_number, .. } => {
+            (Some(manifest), restore_number, checkpoint)
+        }
     };
-    StartClaim { incarnation, sequence: point.sequence, restore, restored_from, restore_number, last_checkpoint, commit: point.commit }
+    StartClaim {
+        incarnation,
+        sequence: point.sequence,
+        restore,
+        restored_from,
+        restore_number,
+        last_checkpoint,
+        commit: point.commit,
+    }
 }
 
 #[cfg(test)]

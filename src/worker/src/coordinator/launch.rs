@@ -36,7 +36,14 @@ impl Coordinator {
         previous.map(|previous| with_settings(previous, &self.wanted))
     }
 
-    pub(super) fn spawn(&mut self, spec: Arc<JobSpec>, cause: Cause, claim: StartClaim, now: u64, actions: &mut Vec<Action>) {
+    pub(super) fn spawn(
+        &mut self,
+        spec: Arc<JobSpec>,
+        cause: Cause,
+        claim: StartClaim,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
         let message = ToWorker::Spawn { incarnation: claim.incarnation };
         self.history.incarnation = claim.incarnation;
         let run = Run::new(spec, cause, claim, now);
@@ -66,7 +73,11 @@ impl Coordinator {
         }
         let (timeout_ms, what) = if run.start_sent { (START_TIMEOUT_MS, "run") } else { (LISTEN_TIMEOUT_MS, "listen") };
         if now >= run.launched_at + timeout_ms {
-            self.fail(problem_of_launch(&format!("the engines did not {what} within {} s", timeout_ms / 1000)), now, actions);
+            self.fail(
+                problem_of_launch(&format!("the engines did not {what} within {} s", timeout_ms / 1000)),
+                now,
+                actions,
+            );
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tidemill_model::Epoch;
 use tidemill_model::key_groups::HASH_VERSION;
 use tidemill_model::snapshot::{MANIFEST_FORMAT, Manifest, OperatorState};
-use tidemill_model::Epoch;
 
 use super::state::{Checkpoint, Run};
 

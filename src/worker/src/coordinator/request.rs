@@ -46,7 +46,9 @@ impl Coordinator {
             Request::Snapshot { name } => {
                 check_name(name)?;
                 match &self.phase {
-                    Phase::Ended(End::Finished { .. }) => Err(conflict("the job has finished; its last checkpoint is kept")),
+                    Phase::Ended(End::Finished { .. }) => {
+                        Err(conflict("the job has finished; its last checkpoint is kept"))
+                    }
                     _ => self.refuse_when_over(),
                 }
             }
@@ -55,9 +57,13 @@ impl Coordinator {
 
     fn refuse_when_over(&self) -> Result<(), Refusal> {
         match &self.phase {
-            Phase::Ended(End::Stopped { .. }) => Err(conflict("the job is stopped; it runs again once its workers are started anew")),
+            Phase::Ended(End::Stopped { .. }) => {
+                Err(conflict("the job is stopped; it runs again once its workers are started anew"))
+            }
             Phase::Ended(End::Fenced) => Err(conflict(FENCED)),
-            Phase::Ended(End::Finished { .. }) | Phase::Waiting { .. } | Phase::Claiming { .. } | Phase::Engaged(_) => Ok(()),
+            Phase::Ended(End::Finished { .. }) | Phase::Waiting { .. } | Phase::Claiming { .. } | Phase::Engaged(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -177,7 +183,17 @@ const FENCED: &str = "another, newer coordinator runs this application";
 /// Whether going from one spec to the other takes a restart of the engines.
 pub(super) fn needs_new_incarnation(old: &JobSpec, new: &JobSpec) -> bool {
     // named one by one, so that a new field of the spec has to be decided on here
-    let JobSpec { application: _, version, workers, threads_per_worker, plan, storage, checkpoint: _, restore, restarts: _ } = new;
+    let JobSpec {
+        application: _,
+        version,
+        workers,
+        threads_per_worker,
+        plan,
+        storage,
+        checkpoint: _,
+        restore,
+        restarts: _,
+    } = new;
     let RestoreSpec { from: _, number, known_incarnation: _, allow_non_restored_state: _ } = restore;
     *version != old.version
         || *workers != old.workers
@@ -193,7 +209,10 @@ fn check_spec(spec: &JobSpec) -> Result<(), Refusal> {
         return Err(Refusal::Invalid("a job needs at least one worker and one thread".to_string()));
     }
     if threads > u64::from(tidemill_model::key_groups::KEY_GROUPS) {
-        return Err(Refusal::Invalid(format!("a job has at most {} threads in all", tidemill_model::key_groups::KEY_GROUPS)));
+        return Err(Refusal::Invalid(format!(
+            "a job has at most {} threads in all",
+            tidemill_model::key_groups::KEY_GROUPS
+        )));
     }
     Ok(())
 }

@@ -37,7 +37,9 @@ pub struct Coordinator {
 pub(super) enum Intent {
     Run,
     /// Stop with a snapshot; asked for at this time.
-    Stop { since: u64 },
+    Stop {
+        since: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,9 +70,16 @@ pub(super) struct History {
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// No engine runs; the next incarnation begins once enough workers are connected and `not_before` has passed.
-    Waiting { since: u64, not_before: u64, cause: Cause },
+    Waiting {
+        since: u64,
+        not_before: u64,
+        cause: Cause,
+    },
     /// The start record is being claimed.
-    Claiming { spec: Arc<JobSpec>, cause: Cause },
+    Claiming {
+        spec: Arc<JobSpec>,
+        cause: Cause,
+    },
     /// Engines run or are on their way.
     Engaged(Box<Run>),
     Ended(End),
@@ -168,10 +177,25 @@ pub struct StartClaim {
 /// What can happen.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Joined { worker: u32, connection: ConnectionId, address: IpAddr },
-    Left { connection: ConnectionId, detail: String },
-    Engine { connection: ConnectionId, incarnation: Incarnation, event: EngineEvent },
-    Exited { connection: ConnectionId, incarnation: Incarnation, detail: String },
+    Joined {
+        worker: u32,
+        connection: ConnectionId,
+        address: IpAddr,
+    },
+    Left {
+        connection: ConnectionId,
+        detail: String,
+    },
+    Engine {
+        connection: ConnectionId,
+        incarnation: Incarnation,
+        event: EngineEvent,
+    },
+    Exited {
+        connection: ConnectionId,
+        incarnation: Incarnation,
+        detail: String,
+    },
     Storage(StorageReply),
     /// Admitted before by [`Coordinator::admit`].
     Request(Request),
@@ -181,23 +205,49 @@ pub enum Event {
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    Send { connection: ConnectionId, message: ToWorker },
-    Close { connection: ConnectionId },
+    Send {
+        connection: ConnectionId,
+        message: ToWorker,
+    },
+    Close {
+        connection: ConnectionId,
+    },
     /// One after the other, in this order. `job` says which storage.
-    Storage { job: Arc<JobSpec>, request: StorageRequest },
+    Storage {
+        job: Arc<JobSpec>,
+        request: StorageRequest,
+    },
     /// End the process with an error.
-    Exit { reason: String },
+    Exit {
+        reason: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum StorageRequest {
-    ClaimStart { now_ms: u64 },
+    ClaimStart {
+        now_ms: u64,
+    },
     /// Write the manifest, then claim the record.
-    Publish { sequence: u64, manifest: Box<Manifest>, record: LogRecord },
+    Publish {
+        sequence: u64,
+        manifest: Box<Manifest>,
+        record: LogRecord,
+    },
     /// Write the marker of the commit, then the pins.
-    RecordCommit { incarnation: Incarnation, sequence: u64, pins: Vec<(String, Pin)> },
-    CollectGarbage { keep: usize, incarnation: Incarnation, sweep: Sweep },
-    ReadPin { name: String },
+    RecordCommit {
+        incarnation: Incarnation,
+        sequence: u64,
+        pins: Vec<(String, Pin)>,
+    },
+    CollectGarbage {
+        keep: usize,
+        incarnation: Incarnation,
+        sweep: Sweep,
+    },
+    ReadPin {
+        name: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -212,7 +262,9 @@ pub enum StorageReply {
 pub enum StartFault {
     /// Nothing was claimed, or nobody knows.
     Failed(Problem),
-    Fenced { by: Incarnation },
+    Fenced {
+        by: Incarnation,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -221,7 +273,9 @@ pub enum PublishFault {
     Declined(Problem),
     /// Perhaps claimed: only the next incarnation can find out.
     Unknown(Problem),
-    Fenced { by: Incarnation },
+    Fenced {
+        by: Incarnation,
+    },
 }
 
 impl Coordinator {

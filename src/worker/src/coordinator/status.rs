@@ -69,7 +69,8 @@ impl Coordinator {
         let stop = self.stop_overdue(now);
         let workers = self.workers_missed(now);
         let checkpoint = self.history.checkpoint_problem.clone();
-        let engines = self.run().into_iter().flat_map(|run| run.progress.values()).flat_map(|progress| progress.problems.clone());
+        let engines =
+            self.run().into_iter().flat_map(|run| run.progress.values()).flat_map(|progress| progress.problems.clone());
         let mut problems: Vec<Problem> = Vec::new();
         for problem in failure.into_iter().chain(stop).chain(workers).chain(checkpoint).chain(engines) {
             if !problems.contains(&problem) {
@@ -92,7 +93,8 @@ impl Coordinator {
             kind: ProblemKind::StateUnreadable,
             object: "stop".to_string(),
             message: format!("no snapshot could be taken within {} s of the request to stop", STOP_PATIENCE_MS / 1000),
-            remedy: "mend what the other problems say, or stop by force and resume from the last checkpoint".to_string(),
+            remedy: "mend what the other problems say, or stop by force and resume from the last checkpoint"
+                .to_string(),
         })
     }
 

@@ -1,9 +1,9 @@
 //! The step: an event updates the facts, then [`Coordinator::advance`] looks at all of them.
 
+use tidemill_model::Incarnation;
 use tidemill_model::control::{EngineEvent, ToWorker};
 use tidemill_model::job::RestartSpec;
 use tidemill_model::status::{Problem, ProblemKind};
-use tidemill_model::Incarnation;
 
 use super::state::{
     Action, Cause, Connected, ConnectionId, Coordinator, End, Event, Intent, Phase, Run, StartFault, StorageReply,
@@ -20,7 +20,9 @@ impl Coordinator {
 
     fn note(&mut self, event: Event, now: u64, actions: &mut Vec<Action>) {
         match event {
-            Event::Joined { worker, connection, address } => self.joined(worker, Connected { connection, address }, now, actions),
+            Event::Joined { worker, connection, address } => {
+                self.joined(worker, Connected { connection, address }, now, actions)
+            }
             Event::Left { connection, detail } => self.left(connection, &detail, now, actions),
             Event::Engine { connection, incarnation, event } => {
                 if let Some(worker) = self.member(connection, incarnation) {
@@ -121,7 +123,12 @@ impl Coordinator {
         }
     }
 
-    fn start_claimed(&mut self, outcome: Result<super::state::StartClaim, StartFault>, now: u64, actions: &mut Vec<Action>) {
+    fn start_claimed(
+        &mut self,
+        outcome: Result<super::state::StartClaim, StartFault>,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
         let Phase::Claiming { spec, cause } = &self.phase else { return };
         let (spec, cause) = (spec.clone(), *cause);
         match outcome {
@@ -205,6 +212,7 @@ pub(super) fn worker_lost(worker: u32, message: &str) -> Problem {
         kind: ProblemKind::WorkerLost,
         object: format!("worker {worker}"),
         message: message.to_string(),
-        remedy: "the job restarts from its last checkpoint by itself; if this repeats, look at the worker's log".to_string(),
+        remedy: "the job restarts from its last checkpoint by itself; if this repeats, look at the worker's log"
+            .to_string(),
     }
 }

@@ -32,7 +32,11 @@ pub(super) struct EngineChild {
 
 impl EngineChild {
     /// Starts a child. What it says, and at last that it ended, goes to `said`.
-    pub fn spawn(program: &EngineProgram, incarnation: Incarnation, said: mpsc::UnboundedSender<FromWorker>) -> io::Result<Self> {
+    pub fn spawn(
+        program: &EngineProgram,
+        incarnation: Incarnation,
+        said: mpsc::UnboundedSender<FromWorker>,
+    ) -> io::Result<Self> {
         let mut child = Command::new(&program.program)
             .args(&program.arguments)
             .env(PARENT_VARIABLE, std::process::id().to_string())

@@ -66,7 +66,8 @@ impl Link {
 
     async fn connect(&self) -> Result<TcpStream, LinkError> {
         // the name is resolved each time: a coordinator's pod that is replaced gets another address
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.coordinator)).await.map_err(|_| LinkError::Silent)?;
+        let stream =
+            timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.coordinator)).await.map_err(|_| LinkError::Silent)?;
         let stream = stream.map_err(LinkError::Connect)?;
         stream.set_nodelay(true).map_err(LinkError::Connect)?;
         Ok(stream)

@@ -35,13 +35,29 @@ const FENCED_SHOWN: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     #[error("failed to read the job file `{}`", .path.display())]
-    ReadJob { path: PathBuf, #[source] source: io::Error },
+    ReadJob {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("failed to understand the job file `{}`", .path.display())]
-    ParseJob { path: PathBuf, #[source] source: serde_json::Error },
+    ParseJob {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("failed to listen on {address}")]
-    Listen { address: SocketAddr, #[source] source: io::Error },
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
     #[error("failed to set the process up: {attempt}")]
-    SetUp { attempt: &'static str, #[source] source: io::Error },
+    SetUp {
+        attempt: &'static str,
+        #[source]
+        source: io::Error,
+    },
     #[error("worker {worker} was not told where its coordinator is (TIDEMILL_COORDINATOR)")]
     NoCoordinator { worker: u32 },
     #[error("the coordinator ended: {reason}")]
@@ -66,8 +82,10 @@ pub fn run(options: Supervise) -> Result<(), SuperviseError> {
 }
 
 async fn supervise(options: Supervise) -> Result<(), SuperviseError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|source| SuperviseError::SetUp { attempt: "catching SIGTERM", source })?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|source| SuperviseError::SetUp { attempt: "catching SIGINT", source })?;
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|source| SuperviseError::SetUp { attempt: "catching SIGTERM", source })?;
+    let mut interrupt = signal(SignalKind::interrupt())
+        .map_err(|source| SuperviseError::SetUp { attempt: "catching SIGINT", source })?;
     let job = read_job(&options.job_file)?;
     let (view, seen) = watch::channel(WorkerView::default());
     let (coordinator, job_api, coordinating) = start_coordinator(&options, &job).await?;
@@ -98,7 +116,10 @@ async fn supervise(options: Supervise) -> Result<(), SuperviseError> {
 type Coordinating = tokio::task::JoinHandle<String>;
 
 /// On worker 0, starts the coordinator. Says where to connect in any case.
-async fn start_coordinator(options: &Supervise, job: &JobSpec) -> Result<(String, Option<JobApi>, Option<Coordinating>), SuperviseError> {
+async fn start_coordinator(
+    options: &Supervise,
+    job: &JobSpec,
+) -> Result<(String, Option<JobApi>, Option<Coordinating>), SuperviseError> {
     if options.worker != 0 {
         return match options.coordinator.as_str() {
             "" => Err(SuperviseError::NoCoordinator { worker: options.worker }),
@@ -141,7 +162,8 @@ fn engine_program(options: &Supervise) -> Result<EngineProgram, SuperviseError> 
     if let Some((program, arguments)) = options.engine.split_first() {
         return Ok(EngineProgram { program: program.into(), arguments: arguments.to_vec() });
     }
-    let program = std::env::current_exe().map_err(|source| SuperviseError::SetUp { attempt: "finding this executable", source })?;
+    let program = std::env::current_exe()
+        .map_err(|source| SuperviseError::SetUp { attempt: "finding this executable", source })?;
     Ok(EngineProgram { program, arguments: vec!["engine".into()] })
 }
 

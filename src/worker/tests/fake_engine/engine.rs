@@ -1,6 +1,7 @@
 //! Plays the engine child: speaks the whole protocol, keeps real state in real manifests and commits real output, but
 //! its "records" are numbers that it counts up. Each split's output must in the end be 0, 1, 2, … with nothing missing
 //! and nothing twice; `tests/jobs` checks that after every kind of disturbance.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +12,9 @@ use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
 use serde::{Deserialize, Serialize};
-use tidemill_model::control::{AfterCheckpoint, EngineCommand, EngineEvent, EngineProgress, EngineStart, WorkerCapture};
+use tidemill_model::control::{
+    AfterCheckpoint, EngineCommand, EngineEvent, EngineProgress, EngineStart, WorkerCapture,
+};
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_model::snapshot::{ApplicationPaths, Committable, Manifest, OperatorState, SplitState, StateFile};
 use tidemill_model::status::{SinkStatus, SourceStatus};
@@ -147,7 +150,8 @@ impl Engine {
         engine.positions = own.map(|split| (split, 0)).collect();
         if let Some(path) = engine.start.restore.clone() {
             for split in engine.read(&path).splits {
-                let (number, position) = (split.split.parse().expect("a number"), split.position.as_u64().expect("a position"));
+                let (number, position) =
+                    (split.split.parse().expect("a number"), split.position.as_u64().expect("a position"));
                 engine.positions.entry(number).and_modify(|mine| *mine = position);
             }
         }
@@ -170,7 +174,8 @@ impl Engine {
         for committable in self.read(&pending.manifest).committables {
             if self.owns(u64::from(committable.slot)) {
                 for chunk in committable.chunks {
-                    let chunk = serde_json::from_slice(&fs::read(self.root.join(chunk.path)).expect("a chunk")).expect("a chunk");
+                    let chunk = serde_json::from_slice(&fs::read(self.root.join(chunk.path)).expect("a chunk"))
+                        .expect("a chunk");
                     self.publish(pending.checkpoint, chunk);
                 }
             }
@@ -256,9 +261,18 @@ impl Engine {
     }
 
     fn report(&self) {
-        let source = SourceStatus { table: "numbers".into(), records: self.records, lag_records: Some(0), ..SourceStatus::default() };
+        let source = SourceStatus {
+            table: "numbers".into(),
+            records: self.records,
+            lag_records: Some(0),
+            ..SourceStatus::default()
+        };
         let sink = SinkStatus { table: "out".into(), records: self.records, bytes: 0 };
-        say(&EngineEvent::Progress(EngineProgress { sources: vec![source], sinks: vec![sink], ..EngineProgress::default() }));
+        say(&EngineEvent::Progress(EngineProgress {
+            sources: vec![source],
+            sinks: vec![sink],
+            ..EngineProgress::default()
+        }));
     }
 }
 

@@ -43,7 +43,14 @@ impl Job {
 
     fn prepare(folder: tempfile::TempDir, spec: JobSpec) -> Self {
         let api = free_port();
-        Self { folder, spec, api: format!("127.0.0.1:{api}"), coordinator: free_port(), workers: BTreeMap::new(), client: reqwest::Client::new() }
+        Self {
+            folder,
+            spec,
+            api: format!("127.0.0.1:{api}"),
+            coordinator: free_port(),
+            workers: BTreeMap::new(),
+            client: reqwest::Client::new(),
+        }
     }
 
     /// Another set of workers on the same storage, as a replaced pod's twin would be.

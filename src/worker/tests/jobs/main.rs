@@ -1,5 +1,6 @@
 //! Supervisors and coordinator as real processes, with a fake engine. After every disturbance, each split's committed
 //! output must be without gap and without repetition.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

@@ -93,10 +93,10 @@ fn counted(argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Option
     NullBuffer::union(not_null, let_through.as_ref())
 }
 
-fn for_each_counted(rows: usize, counted: Option<&NullBuffer>, mut each: impl FnMut(usize)) {
+fn for_each_counted(rows: usize, counted: Option<&NullBuffer>, each: impl FnMut(usize)) {
     match counted {
         None => (0..rows).for_each(each),
-        Some(counted) => counted.valid_indices().for_each(|row| each(row)),
+        Some(counted) => counted.valid_indices().for_each(each),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The first half of a window aggregation between threads: aggregates an epoch's rows where they are read, so that
 //! only one row per key, pane and epoch is exchanged. It holds nothing beyond an epoch and so has no state to capture.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -39,7 +38,7 @@ impl StreamOperator for LocalWindowAggregate {
     }
 
     fn on_epoch_end(&mut self, output: &mut Output) -> Result<()> {
-        for (start, pane) in std::mem::replace(&mut self.panes.panes, BTreeMap::new()) {
+        for (start, pane) in std::mem::take(&mut self.panes.panes) {
             let rows = self
                 .panes
                 .partial(start, &pane)

@@ -45,7 +45,12 @@ pub fn checkpoint(id: u64, at: Timestamp) -> CheckpointSummary {
 }
 
 pub fn problem(kind: ProblemKind) -> Problem {
-    Problem { kind, object: "page_views".into(), message: "failed to connect".into(), remedy: "check the broker".into() }
+    Problem {
+        kind,
+        object: "page_views".into(),
+        message: "failed to connect".into(),
+        remedy: "check the broker".into(),
+    }
 }
 
 pub fn job_status(version: &str, workers: u32) -> JobStatus {
@@ -59,7 +64,11 @@ pub fn job_status(version: &str, workers: u32) -> JobStatus {
         workers_connected: workers,
         last_checkpoint: Some(checkpoint(7, seconds_ago(10))),
         first_record_at_ms: Some(1),
-        sources: vec![SourceStatus { table: "page_views".into(), millis_behind_latest: Some(5), ..SourceStatus::default() }],
+        sources: vec![SourceStatus {
+            table: "page_views".into(),
+            millis_behind_latest: Some(5),
+            ..SourceStatus::default()
+        }],
         ..JobStatus::default()
     }
 }

@@ -125,10 +125,17 @@ fn what_takes_a_restart_and_what_does_not() {
     assert!(changed(|spec| spec.threads_per_worker = 2));
     assert!(changed(|spec| spec.version = "v2".into()));
     assert!(changed(|spec| spec.plan = serde_json::json!({"nodes": []})));
-    assert!(changed(|spec| { spec.storage.options.insert("region".into(), "x".into()); }));
-    assert!(changed(|spec| spec.restore = RestoreSpec { from: RestoreFrom::Empty, number: 1, ..RestoreSpec::default() }));
+    assert!(changed(|spec| {
+        spec.storage.options.insert("region".into(), "x".into());
+    }));
+    assert!(changed(
+        |spec| spec.restore = RestoreSpec { from: RestoreFrom::Empty, number: 1, ..RestoreSpec::default() }
+    ));
     assert!(!changed(|spec| spec.restore.known_incarnation = Incarnation(7)));
-    assert!(!changed(|spec| spec.restore.from = RestoreFrom::Empty), "it was carried out, or waits for a higher number");
+    assert!(
+        !changed(|spec| spec.restore.from = RestoreFrom::Empty),
+        "it was carried out, or waits for a higher number"
+    );
     assert!(!changed(|spec| spec.checkpoint.keep = 9));
     assert!(!changed(|spec| spec.restarts.max_delay_ms = 9));
 }

@@ -143,7 +143,12 @@ fn a_snapshot_is_a_checkpoint_at_once_that_is_pinned() {
 fn a_snapshot_that_storage_knows_is_not_taken_again() {
     let mut drive = Drive::running(spec(1));
     drive.ask(Request::Snapshot { name: "a".into() }).unwrap();
-    let pin = tidemill_model::snapshot::Pin { checkpoint: CheckpointId(3), manifest: "m3".into(), bytes: 5, created_at_ms: 1 };
+    let pin = tidemill_model::snapshot::Pin {
+        checkpoint: CheckpointId(3),
+        manifest: "m3".into(),
+        bytes: 5,
+        created_at_ms: 1,
+    };
     drive.reply(StorageReply::PinRead { name: "a".into(), outcome: Ok(Some(pin)) });
     assert!(matches!(drive.status().snapshots["a"], SnapshotOutcome::Completed(_)));
     assert_eq!(drive.checkpoints_asked(), NONE);

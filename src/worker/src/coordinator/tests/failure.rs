@@ -1,8 +1,8 @@
 //! Lost workers, engines that end, and how the next incarnation comes about.
 
+use tidemill_model::Incarnation;
 use tidemill_model::control::{EngineEvent, EngineProgress};
 use tidemill_model::status::{JobPhase, ProblemKind};
-use tidemill_model::Incarnation;
 
 use super::{Drive, problem, spec};
 use crate::coordinator::state::{Event, StorageRequest};

@@ -134,7 +134,10 @@ impl Drive {
 
     /// Answers the claim of a start that must have been asked for.
     pub fn claimed(&mut self, commit: Option<u64>) {
-        assert!(matches!(self.storage.pop_front(), Some(StorageRequest::ClaimStart { .. })), "a claim was not asked for");
+        assert!(
+            matches!(self.storage.pop_front(), Some(StorageRequest::ClaimStart { .. })),
+            "a claim was not asked for"
+        );
         self.incarnation += 1;
         self.sequence += 1;
         let pending = |id| PendingCommit { checkpoint: CheckpointId(id), manifest: format!("m{id}") };
@@ -224,7 +227,8 @@ impl Drive {
     }
 
     pub fn commits(&self) -> usize {
-        let is_commit = |message: &ToWorker| matches!(message, ToWorker::Engine { command: EngineCommand::Commit { .. }, .. });
+        let is_commit =
+            |message: &ToWorker| matches!(message, ToWorker::Engine { command: EngineCommand::Commit { .. }, .. });
         self.sent.iter().filter(|(_, message)| is_commit(message)).count()
     }
 }

@@ -1,8 +1,8 @@
 //! Stops, with a snapshot and by force, at convenient and inconvenient times.
 
+use tidemill_model::CheckpointId;
 use tidemill_model::control::{AfterCheckpoint, EngineCommand, EngineEvent, ToWorker};
 use tidemill_model::status::{JobPhase, StopMode};
-use tidemill_model::CheckpointId;
 
 use super::{Drive, problem, spec, version};
 use crate::coordinator::state::StorageRequest;
