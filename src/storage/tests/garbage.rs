@@ -79,7 +79,7 @@ async fn three_checkpoints() -> (Fixture, [String; 3]) {
     let fixture = Fixture::new();
     let [one, two, three] = [1, 2, 3].map(|id| fixture.state(1, id));
     let m1 = fixture.checkpoint(1, 1, &[one.clone(), two.clone()]).await;
-    let m2 = fixture.checkpoint(1, 2, &[two.clone()]).await;
+    let m2 = fixture.checkpoint(1, 2, std::slice::from_ref(&two)).await;
     let m3 = fixture.checkpoint(1, 3, &[one.clone(), three.clone()]).await;
     let records = [start(1, None), checkpoint(1, 1, &m1), checkpoint(1, 2, &m2), checkpoint(1, 3, &m3)];
     for (sequence, record) in (1..).zip(&records) {

@@ -42,7 +42,7 @@ pub struct RunOptions {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub report: Option<Report>,
     /// What the workers log, such as `info` or `tidemill_engine=debug`.
-    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    #[arg(long, value_name = "FILTER", default_value = "error")]
     pub log: String,
 }
 

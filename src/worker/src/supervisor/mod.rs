@@ -106,10 +106,7 @@ async fn supervise(options: Supervise) -> Result<(), SuperviseError> {
         ended = http::serve(api, seen, job_api) => {
             ended.map_err(|source| SuperviseError::SetUp { attempt: "serving HTTP", source })
         }
-        reason = ended(coordinating) => {
-            tokio::time::sleep(FENCED_SHOWN).await;
-            Err(SuperviseError::CoordinatorEnded { reason })
-        }
+        reason = ended(coordinating) => Err(SuperviseError::CoordinatorEnded { reason }),
     }
 }
 
@@ -142,11 +139,13 @@ fn random_name() -> String {
     format!("{:x}-{:016x}", std::process::id(), number())
 }
 
+/// Waits until the coordinator has ended and its last status has been there to read for a while. Waiting here and not
+/// later keeps the job API answering meanwhile.
 async fn ended(coordinating: Option<Coordinating>) -> String {
-    match coordinating {
-        Some(task) => task.await.unwrap_or_else(|error| error.to_string()),
-        None => std::future::pending().await,
-    }
+    let Some(task) = coordinating else { return std::future::pending().await };
+    let reason = task.await.unwrap_or_else(|error| error.to_string());
+    tokio::time::sleep(FENCED_SHOWN).await;
+    reason
 }
 
 fn read_job(path: &PathBuf) -> Result<JobSpec, SuperviseError> {

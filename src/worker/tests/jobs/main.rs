@@ -118,6 +118,7 @@ async fn of_two_coordinators_on_the_same_storage_one_is_fenced_and_ends() {
     older.until_checkpoints(1).await;
     let mut newer = older.twin();
     newer.until_running(2).await;
+    older.until("the older one says so", |status| status.phase == JobPhase::Fenced).await;
     assert!(older.wait_for_exit(0).await, "a fenced coordinator ends with an error");
     assert!(!is_alive(older.engine_pid(1, 0)));
     newer.until_checkpoints(2).await;

@@ -268,7 +268,7 @@ mod tests {
     fn many_keys_survive_growth() {
         let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..50_000));
         let mut table = GroupTable::new(&[DataType::Int64]).unwrap();
-        let first = intern(&mut table, &[values.clone()]);
+        let first = intern(&mut table, std::slice::from_ref(&values));
         assert_eq!(first, (0..50_000).collect::<Vec<u32>>());
         assert_eq!(intern(&mut table, &[values]), first);
     }
