@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use tidemill_bench::write_page_view;
+use tidemill_bench::page_views;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,10 +22,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .set("linger.ms", "20")
         .set("batch.size", "262144")
         .create()?;
-    let mut row = String::new();
+    let views = page_views(seed);
+    let mut row = Vec::new();
     for number in 0..rows {
         row.clear();
-        write_page_view(number, seed, &mut row);
+        views.json(number, &mut row);
         send(&producer, topic, (number % partitions) as i32, &row)?;
         if number % 1_000 == 0 {
             producer.poll(Duration::ZERO);
@@ -38,8 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn send(producer: &BaseProducer, topic: &str, partition: i32, row: &str) -> Result<(), KafkaError> {
-    let mut record = BaseRecord::<(), str>::to(topic).partition(partition).payload(row);
+fn send(producer: &BaseProducer, topic: &str, partition: i32, row: &[u8]) -> Result<(), KafkaError> {
+    let mut record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(row);
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),
