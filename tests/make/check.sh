@@ -48,6 +48,11 @@ chart() {
 # story [FILTER...]: the cluster tests whose names hold one of the words, on the cluster that the environment names.
 story() { cargo test --locked --workspace --test story -- --ignored --nocapture --test-threads 1 "$@"; }
 
+# kafka_tests: the Kafka connector's own tests. The one that stops the broker would disturb the others.
+kafka_tests() {
+  TIDEMILL_KAFKA=$TIDEMILL_TEST_KAFKA cargo test --locked --workspace --test kafka -- --ignored --skip outage
+}
+
 # use_cluster DIR: points the tests at a cluster that cluster.sh made.
 use_cluster() {
   export TIDEMILL_TEST_CLUSTER=$1 TIDEMILL_TEST_KUBECONFIG=$1/pki/kubeconfig
@@ -64,6 +69,7 @@ cluster_tests() {
   tests/make/cluster.sh start "$STORY_CLUSTER"
   use_cluster "$STORY_CLUSTER"
   local result=0
+  [ $# -gt 0 ] || kafka_tests || result=$?
   story "$@" || result=$?
   if [ "$result" != 0 ]; then tests/make/cluster.sh diagnose "$STORY_CLUSTER"; fi
   [ -n "${KEEP:-}" ] || tests/make/cluster.sh down "$STORY_CLUSTER"

@@ -32,6 +32,7 @@ pub enum EngineChildError {
 
 pub fn run() -> Result<(), EngineChildError> {
     install_crypto();
+    abort_on_panic();
     die_with_parent()?;
     let events = Events::take_stdout()?;
     redirect_prints();
@@ -46,6 +47,16 @@ pub fn run() -> Result<(), EngineChildError> {
         events.send(&EngineEvent::Failed(problem.clone()));
         EngineChildError::Failed(problem)
     })
+}
+
+/// A panic on any thread ends the process, in every build: threads that wait for the dead one would wait for ever, and
+/// the coordinator knows what to do about a child that is gone.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 /// The engine, with everything that it can be connected to.

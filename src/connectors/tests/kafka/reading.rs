@@ -16,8 +16,9 @@ fn plain(records: Vec<Option<String>>) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn a_bounded_table_is_read_to_the_end_it_had_and_no_further() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(3);
     for partition in 0..3u64 {
         broker.send(&topic, partition as i32, &views(partition * 5000..(partition + 1) * 5000));
@@ -34,15 +35,17 @@ fn a_bounded_table_is_read_to_the_end_it_had_and_no_further() {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn an_empty_topic_ends_at_once() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let source = broker.source(&broker.topic(2), &[BOUNDED]).unwrap();
     assert_eq!(to_the_end(&mut *source.reader(assigned(&*source, None)).unwrap()).unwrap(), Vec::<String>::new());
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn a_restored_reader_goes_on_at_its_positions() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(2);
     broker.send(&topic, 0, &views(0..4000));
     broker.send(&topic, 1, &views(4000..8000));
@@ -62,8 +65,9 @@ fn a_restored_reader_goes_on_at_its_positions() {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn transactions_leave_gaps_and_aborted_records_are_not_seen() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send_transaction("tx-1", &topic, &views(0..10), End::Commit);
     broker.send_transaction("tx-2", &topic, &views(100..110), End::Abort);
@@ -77,8 +81,9 @@ fn transactions_leave_gaps_and_aborted_records_are_not_seen() {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn the_end_of_an_open_transaction_is_not_read_before_it_ends() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &views(0..5));
     let _open = broker.send_transaction("tx-open", &topic, &views(5..10), End::LeaveOpen);
@@ -96,8 +101,9 @@ fn with_poison() -> Vec<Option<String>> {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn a_record_that_cannot_be_decoded_fails_the_table_and_is_named() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &with_poison());
     let source = broker.source(&topic, &[BOUNDED]).unwrap();
@@ -108,8 +114,9 @@ fn a_record_that_cannot_be_decoded_fails_the_table_and_is_named() {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn records_that_cannot_be_decoded_are_skipped_and_counted_if_the_table_says_so() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &with_poison());
     let source = broker.source(&topic, &[BOUNDED, ("json.ignore-parse-errors", "true")]).unwrap();
@@ -120,8 +127,9 @@ fn records_that_cannot_be_decoded_are_skipped_and_counted_if_the_table_says_so()
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn a_first_start_begins_where_the_table_says() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &views(0..10));
     std::thread::sleep(Duration::from_millis(50));
@@ -139,8 +147,9 @@ fn a_first_start_begins_where_the_table_says() {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn completed_checkpoints_are_committed_to_the_group_and_only_a_first_start_reads_them() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &views(0..100));
     let options = [("properties.group.id", topic.as_str())];
@@ -162,8 +171,9 @@ fn completed_checkpoints_are_committed_to_the_group_and_only_a_first_start_reads
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn a_position_that_retention_has_deleted_is_told_or_passed_over_as_the_table_says() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &views(0..100));
     broker.delete_before(&topic, 60);
@@ -186,8 +196,9 @@ fn opening(address: &str, topic: &str) -> (Problem, Duration) {
 }
 
 #[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn a_topic_or_broker_that_is_not_there_is_told_in_time() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     for (address, topic) in [(broker.address.as_str(), "no-such-topic"), ("127.0.0.1:1", "any")] {
         let (problem, elapsed) = opening(address, topic);
         assert_eq!(problem.kind, ProblemKind::SourceUnreachable);
@@ -205,7 +216,7 @@ fn control(what: &str) -> bool {
 #[test]
 #[ignore = "stops the broker"]
 fn a_reader_outlives_an_outage_and_says_so() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = broker.topic(1);
     broker.send(&topic, 0, &views(0..100));
     let source = broker.source(&topic, &[]).unwrap();
