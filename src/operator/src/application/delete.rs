@@ -19,14 +19,19 @@ pub(super) fn plan_delete(world: &World) -> Plan {
     if out_of_time(world) {
         return deleting(world, vec![Action::RemoveFinalizer], "nothing: the time for cleaning up is over");
     }
-    let mode = match world.app.spec.deletion_policy {
-        DeletionPolicy::SnapshotThenDelete => StopMode::Snapshot,
-        DeletionPolicy::RetainState | DeletionPolicy::Delete => StopMode::Force,
-    };
+    let mode = if keeps_last_state(world) { StopMode::Snapshot } else { StopMode::Force };
     let Step { actions, waiting_for, kind: _ } = stop::step(world, mode, OperationKind::Delete);
     match waiting_for {
         Some(what) => deleting(world, actions, &what),
         None => after_stop(world),
+    }
+}
+
+/// Whether the last state is to be kept under a name of its own, and can be.
+fn keeps_last_state(world: &World) -> bool {
+    match world.app.spec.deletion_policy {
+        DeletionPolicy::SnapshotThenDelete => !world.observed.namespace_deleting,
+        DeletionPolicy::RetainState | DeletionPolicy::Delete => false,
     }
 }
 
@@ -35,13 +40,15 @@ fn after_stop(world: &World) -> Plan {
         DeletionPolicy::RetainState => release(world),
         DeletionPolicy::Delete if world.observed.state_removed => release(world),
         DeletionPolicy::Delete => deleting(world, vec![Action::RemoveState], "the state in storage to be removed"),
-        DeletionPolicy::SnapshotThenDelete => match (has_state(world), world.observed.final_snapshot) {
-            (false, _) | (true, Some(SnapshotPhase::Ready | SnapshotPhase::Failed | SnapshotPhase::Deleting)) => {
-                release(world)
+        DeletionPolicy::SnapshotThenDelete => {
+            match (has_state(world) && keeps_last_state(world), world.observed.final_snapshot) {
+                (false, _) | (true, Some(SnapshotPhase::Ready | SnapshotPhase::Failed | SnapshotPhase::Deleting)) => {
+                    release(world)
+                }
+                (true, Some(SnapshotPhase::Creating)) => deleting(world, vec![], "the last snapshot to be kept"),
+                (true, None) => deleting(world, vec![Action::CreateFinalSnapshot], "the last snapshot to be kept"),
             }
-            (true, Some(SnapshotPhase::Creating)) => deleting(world, vec![], "the last snapshot to be kept"),
-            (true, None) => deleting(world, vec![Action::CreateFinalSnapshot], "the last snapshot to be kept"),
-        },
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::{try_join_all, try_join3, try_join4};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service, ServiceAccount};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use tidemill_model::job::StorageSpec;
@@ -98,6 +98,7 @@ impl Reader<'_> {
             job,
             final_snapshot: None,
             state_removed: false,
+            namespace_deleting: false,
         };
         if app.metadata.deletion_timestamp.is_some() {
             self.observe_deletion(app, &mut observed).await?;
@@ -123,6 +124,7 @@ impl Reader<'_> {
     }
 
     async fn observe_deletion(&self, app: &Application, observed: &mut Observed) -> Result<(), FetchError> {
+        observed.namespace_deleting = self.namespace_deleting().await?;
         match app.spec.deletion_policy {
             DeletionPolicy::RetainState => {}
             DeletionPolicy::SnapshotThenDelete => {
@@ -136,6 +138,13 @@ impl Reader<'_> {
             DeletionPolicy::Delete => {}
         }
         Ok(())
+    }
+
+    async fn namespace_deleting(&self) -> Result<bool, FetchError> {
+        let api: Api<Namespace> = Api::all(self.context.client.clone());
+        let namespace =
+            api.get_metadata_opt(self.namespace).await.map_err(|source| self.failed("namespace", source))?;
+        Ok(namespace.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
     }
 
     /// Whether nothing is left in storage. If that cannot be told, the removal is tried, and says why it fails.

@@ -129,29 +129,42 @@ pub fn settle(
     if *before == after {
         return None;
     }
-    if without_numbers(before) != without_numbers(&after) || summary_is_due(before, now) {
+    if without_numbers(before) != without_numbers(&after) || summary_is_due(before, &after, now) {
         return Some(after);
     }
     None
 }
 
-/// Only what is worth a write at once: no lag, no checkpoint, no wording.
+/// Only what is worth a write at once: no lag, no checkpoint, and texts only as far as they say something else.
 fn without_numbers(status: &ApplicationStatus) -> ApplicationStatus {
     let mut status = status.clone();
     status.lag = None;
     status.sources.clear();
     status.state.last_checkpoint = None;
     if let Some(operation) = &mut status.operation {
-        operation.step.clear();
+        operation.step = words(&operation.step);
     }
     for condition in &mut status.conditions {
-        condition.message.clear();
+        condition.message = words(&condition.message);
     }
     status
 }
 
+/// A text without what changes from one attempt to the next: counters, addresses, random names. All have digits.
+fn words(text: &str) -> String {
+    let words = text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The checkpoint's own time tells how old the summary is, so nothing has to be remembered for it.
-fn summary_is_due(before: &ApplicationStatus, now: Timestamp) -> bool {
-    let last = before.state.last_checkpoint.as_ref().map(|last| last.at);
-    last.is_none_or(|at| at.seconds_until(now) >= SUMMARY_INTERVAL.as_secs() as i64)
+fn summary_is_due(before: &ApplicationStatus, after: &ApplicationStatus, now: Timestamp) -> bool {
+    if numbers(before) == numbers(after) {
+        return false;
+    }
+    let last = before.state.last_checkpoint.as_ref();
+    last.is_none_or(|last| last.at.seconds_until(now) >= SUMMARY_INTERVAL.as_secs() as i64)
+}
+
+fn numbers(status: &ApplicationStatus) -> (&Option<String>, &[SourceLag], &Option<LastCheckpoint>) {
+    (&status.lag, &status.sources, &status.state.last_checkpoint)
 }

@@ -44,6 +44,8 @@ pub struct Observed {
     pub final_snapshot: Option<SnapshotPhase>,
     /// The application's folder in storage holds nothing that has to go.
     pub state_removed: bool,
+    /// The namespace goes, and all in it at once: nothing new can be made in it.
+    pub namespace_deleting: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,7 +58,8 @@ impl References {
         };
         let status = snapshot.status.clone().unwrap_or_default();
         match (status.phase, status.manifest) {
-            (SnapshotPhase::Ready, Some(manifest)) => Ok(manifest),
+            // One that is to be deleted stays as long as it is referred to.
+            (SnapshotPhase::Ready | SnapshotPhase::Deleting, Some(manifest)) => Ok(manifest),
             (phase, _) => Err(refuse(format!(
                 "the ApplicationSnapshot `{name}` is {phase:?} and not Ready; wait for it, or name another one"
             ))),

@@ -107,8 +107,8 @@ pub struct ApplicationSpec {
     /// What becomes of the state when this object is deleted. `SnapshotThenDelete` takes a last snapshot, kept as an
     /// ApplicationSnapshot named `<application>-final-<uid>`, from which another application can start.
     /// `RetainState` takes none and leaves all checkpoints in storage. `Delete` removes them, except what
-    /// ApplicationSnapshots keep. Nothing of it holds the deletion up for more than a minute; what could not be done in
-    /// time is reported as an event. Default: `SnapshotThenDelete`.
+    /// ApplicationSnapshots keep. Nothing of it holds the deletion up for more than a minute.
+    /// When the whole namespace is deleted, no snapshot is taken, and the checkpoints stay in storage. Default: `SnapshotThenDelete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 

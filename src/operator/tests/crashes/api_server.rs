@@ -93,6 +93,11 @@ impl ApiServer {
     }
 
     fn read(&self, path: &Path, query: &str) -> Result<Value, StatusCode> {
+        if path.plural == "namespaces" {
+            return Ok(
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": NAMESPACE}}),
+            );
+        }
         if let Some(name) = &path.name {
             return self.get(&path.plural, name).ok_or(StatusCode::NOT_FOUND);
         }
@@ -214,7 +219,8 @@ struct Path {
 impl Path {
     fn parse(path: &str) -> Self {
         let mut parts = path.split('/').skip_while(|part| *part != "namespaces").skip(2);
-        let plural = parts.next().expect("paths name a kind").to_string();
+        // The path ends with the namespace's name if it is the namespace that is meant.
+        let plural = parts.next().unwrap_or("namespaces").to_string();
         Self { plural, name: parts.next().map(str::to_string), status: parts.next() == Some("status") }
     }
 }

@@ -105,6 +105,7 @@ fn unsettled() -> World {
             job: JobObservation::Reachable(Box::new(job_status("v1", 1))),
             final_snapshot: None,
             state_removed: false,
+            namespace_deleting: false,
         },
         now: now(),
     }

@@ -408,3 +408,19 @@ fn a_child_that_was_changed_by_others_is_put_right() {
     check(|world| world.has_pods(0), "Starting Start [ApplyStatefulSet 1]");
     check(|world| world.observed.stored_job = None, "Running - [ApplyJobSecret v1x1]");
 }
+
+#[test]
+fn a_namespace_that_goes_is_not_held_up_for_a_snapshot() {
+    let namespace_goes = |world: &mut World| {
+        world.is_deleted(1);
+        world.observed.namespace_deleting = true;
+    };
+    check(namespace_goes, "Deleting Delete [StopJob Force]");
+    check(
+        |world| {
+            namespace_goes(world);
+            world.has_nothing_running();
+        },
+        "Deleting Delete [RemoveFinalizer]",
+    );
+}

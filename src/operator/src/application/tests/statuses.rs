@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use tidemill_model::status::{JobPhase, ProblemKind};
+use tidemill_model::status::{JobPhase, Problem, ProblemKind};
 
 use super::fixture::*;
 use crate::application::notes::notes;
@@ -179,4 +179,26 @@ fn an_old_checkpoint_of_a_running_job_is_not_safe() {
     let mut world = converged();
     world.now = now() + SignedDuration::from_secs(400);
     assert!(conditions(&said(&world)).contains(&"StateSafe=False CheckpointOverdue".to_string()));
+}
+
+#[test]
+fn a_fault_that_is_tried_again_and_again_is_written_once() {
+    let failing = |attempt: u32| {
+        changed(|world| {
+            world.set_job(|job| {
+                job.last_checkpoint = None;
+                let message = format!("failed to write probe/{attempt}.json: connection refused");
+                job.problems = vec![Problem { message, ..problem(ProblemKind::StorageUnavailable) }];
+            })
+        })
+    };
+    let first = failing(1);
+    assert_eq!(settle(Some(&first), failing(2), now() + SignedDuration::from_secs(500)), None);
+    let other = changed(|world| {
+        world.set_job(|job| {
+            let message = "access denied".to_string();
+            job.problems = vec![Problem { message, ..problem(ProblemKind::StorageUnavailable) }];
+        })
+    });
+    assert!(settle(Some(&first), other, now()).is_some());
 }
