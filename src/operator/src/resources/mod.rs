@@ -9,6 +9,9 @@ mod common;
 mod snapshot;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 pub use application::{
     Application, ApplicationSpec, Checkpoint, Code, ConfigMapKeyRef, DeletionPolicy, DesiredState, Input, KpuResources,
     LogLevel, Output, PodTemplate, Restore, RestoreSource, RuntimeEnvironment, Scaling, SqlFrom, StartingPosition,
