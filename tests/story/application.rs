@@ -123,12 +123,12 @@ fn conditions(status: &Value) -> &[Value] {
 }
 
 impl Condition {
-    pub fn is_of(&self, kind: &str) -> bool {
-        self.0["type"] == kind
-    }
-
     pub fn is(&self, status: &str) -> bool {
         self.0["status"] == status
+    }
+
+    pub fn reason(&self) -> &str {
+        self.0["reason"].as_str().unwrap_or_default()
     }
 
     pub fn message(&self) -> &str {

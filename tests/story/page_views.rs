@@ -98,7 +98,7 @@ pub fn closing_records(after: u64) -> Vec<(i32, String)> {
 
 /// How often a page was viewed in a window: what the example writes.
 pub type Counts = HashMap<Row, u64>;
-/// A row of the output: the window's first millisecond, the page.
+/// A row of the output: the window's start, the page, its views.
 pub type Row = (String, String, u64);
 
 /// The example's query, worked out in a batch: every row of the output once.
@@ -107,7 +107,7 @@ pub fn recompute(numbers: Range<u64>) -> Counts {
     for (page, at) in numbers.map(view) {
         *views.entry((at - at % WINDOW_MS, page)).or_insert(0) += 1;
     }
-    views.into_iter().map(|((start, page), count)| ((timestamp(start), page, count), 1)).collect()
+    views.into_iter().map(|((start, page), count)| ((text(start, "%Y-%m-%d %H:%M:%S"), page, count), 1)).collect()
 }
 
 /// Compares as multisets: the rows that are not there as often as expected, in words.
@@ -138,13 +138,13 @@ fn scramble(number: u64) -> u64 {
 }
 
 fn payload(page: &str, user: u64, at_ms: u64) -> String {
-    format!(r#"{{"page":"{page}","user_id":{},"viewed_at":"{}"}}"#, user % 10_007, timestamp(at_ms))
+    format!(r#"{{"page":"{page}","user_id":{},"viewed_at":"{}"}}"#, user % 10_007, text(at_ms, "%Y-%m-%d %H:%M:%S%.3f"))
 }
 
-/// As the JSON format writes a TIMESTAMP(3).
-fn timestamp(ms: u64) -> String {
+/// Event time as the JSON format has it: with a fraction in the input, and none in the output, where it would be zero.
+fn text(ms: u64, format: &str) -> String {
     let at = jiff::Timestamp::from_millisecond(ms as i64).expect("the year is not that far");
-    at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    at.strftime(format).to_string()
 }
 
 fn parse(payload: &str) -> Row {

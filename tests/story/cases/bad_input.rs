@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::application::{Application, Condition, with_reason};
+use crate::application::{Application, Condition, condition, with_reason};
 use crate::cluster::{Cluster, Kind, setting};
 use crate::kafka;
 
@@ -16,7 +16,7 @@ async fn wrong_sql_is_refused_with_its_place() {
     let bad = Bad::input("wrong-sql").await;
     bad.apply(&generator("source")).await;
     bad.apply(&application("INSERT INTO sink\nSELECT pagee FROM source")).await;
-    let refused = bad.says("Accepted", "InvalidSql").await;
+    let refused = bad.is_refused("InvalidSql").await;
     assert!(refused.message().contains("line 2, column 8"), "no place in: {}", refused.message());
     assert!(bad.application().pods().await.is_empty(), "no pods are started for SQL that cannot run");
     bad.patch(json!({"code": {"sql": SQL}})).await;
@@ -28,7 +28,7 @@ async fn wrong_sql_is_refused_with_its_place() {
 async fn an_unknown_stream_is_waited_for() {
     let bad = Bad::input("unknown-stream").await;
     bad.apply(&application(SQL)).await;
-    let refused = bad.says("Accepted", "UnknownStream").await;
+    let refused = bad.is_refused("UnknownStream").await;
     assert!(refused.message().contains("source"), "the Stream is not named in: {}", refused.message());
     bad.apply(&generator("source")).await;
     bad.goes_on().await;
@@ -43,7 +43,7 @@ async fn a_missing_secret_is_waited_for() {
     source["spec"]["kafka"]["secretRef"] = json!({"name": "broker-password"});
     bad.apply(&source).await;
     bad.apply(&application(SQL)).await;
-    let refused = bad.says("Accepted", "MissingSecret").await;
+    let refused = bad.is_refused("MissingSecret").await;
     assert!(refused.message().contains("broker-password"), "the Secret is not named in: {}", refused.message());
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"client.id": "app"}});
     bad.apply(&named("broker-password", secret)).await;
@@ -126,13 +126,14 @@ impl Bad {
         self.cluster.patch(Kind::Application, NAME, json!({"spec": spec})).await;
     }
 
-    /// Waits for a condition that is False for this reason.
-    async fn says(&self, kind: &str, reason: &str) -> Condition {
-        let what = format!("{kind}=False, {reason}");
-        let found =
-            |status: &Value| with_reason(status, reason).filter(|it| it.is_of(kind) && it.is("False")).is_some();
-        let status = self.application().until(&what, found).await;
-        with_reason(&status, reason).expect("it was there just now")
+    /// Waits for `Accepted=False` with this reason.
+    async fn is_refused(&self, reason: &str) -> Condition {
+        let what = format!("Accepted=False, {reason}");
+        let refused = |status: &Value| {
+            let accepted = condition(status, "Accepted");
+            accepted.is("False") && accepted.reason() == reason
+        };
+        condition(&self.application().until(&what, refused).await, "Accepted")
     }
 
     /// Waits for any condition of this reason.
