@@ -5,9 +5,12 @@ use std::sync::Arc;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use tidemill_model::job::StorageSpec;
 use tidemill_model::status::{Problem, ProblemKind};
+
+/// How long one request may take.
+const TIMEOUT: &str = "30 seconds";
 
 /// Opens the store that a job keeps its checkpoints in. Paths are relative to the URI. Nothing is read yet.
 pub fn open(storage: &StorageSpec) -> Result<Arc<dyn ObjectStore>, Problem> {
@@ -34,7 +37,8 @@ fn open_s3(storage: &StorageSpec, rest: &str) -> Result<Arc<dyn ObjectStore>, Pr
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_client_options(ClientOptions::new().with_timeout(std::time::Duration::from_secs(30)))
+        // by key and not by ClientOptions, which would replace those from the environment
+        .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), TIMEOUT)
         .with_retry(RetryConfig {
             max_retries: 5,
             retry_timeout: std::time::Duration::from_secs(30),
@@ -68,7 +72,40 @@ pub fn problem(path: &str, attempt: &str, error: &object_store::Error) -> Proble
         NotFound { .. } => (ProblemKind::StorageUnavailable, "check that the bucket and the object exist"),
         _ => (ProblemKind::StorageUnavailable, "check the storage location, its endpoint and the network"),
     };
-    Problem { kind, object: path.to_string(), message: format!("{attempt}: {error}"), remedy: remedy.to_string() }
+    Problem {
+        kind,
+        object: path.to_string(),
+        message: format!("{attempt}: {}", without_timing(&chain(error))),
+        remedy: remedy.to_string(),
+    }
+}
+
+/// An error with its causes, each once: some errors quote theirs, others hide the one thing worth knowing.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).fold(error.to_string(), |text, cause| match text.contains(&cause) {
+        true => text,
+        false => format!("{text}: {cause}"),
+    })
+}
+
+/// Leaves out how long a request took: a fault that lasts must read the same each time it is met, or whoever watches
+/// takes it for news.
+fn without_timing(text: &str) -> String {
+    let is_time = |word: &str| {
+        let word = word.trim_end_matches([',', ';']);
+        word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with('s') && word.contains('.')
+    };
+    let mut words: Vec<&str> = Vec::new();
+    for word in text.split(' ') {
+        match (words.last(), is_time(word)) {
+            (Some(&"in"), true) => {
+                words.pop();
+            }
+            (Some(_) | None, _) => words.push(word),
+        }
+    }
+    words.join(" ")
 }
 
 fn invalid(storage: &StorageSpec, message: &str, remedy: &str) -> Problem {
@@ -77,5 +114,34 @@ fn invalid(storage: &StorageSpec, message: &str, remedy: &str) -> Problem {
         object: storage.uri.clone(),
         message: message.to_string(),
         remedy: remedy.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lasting_fault_reads_the_same_each_time() {
+        let fault = |time: &str| {
+            without_timing(&format!("Error performing PUT http://h:1/x in {time} - HTTP error: builder error"))
+        };
+        assert_eq!(fault("710.639µs"), "Error performing PUT http://h:1/x - HTTP error: builder error");
+        assert_eq!(fault("1.369793ms,"), fault("30.2s"));
+        assert_eq!(without_timing("found in 3 places"), "found in 3 places");
+    }
+
+    #[test]
+    fn the_environment_of_an_s3_client_is_kept() {
+        // as the library reads it: from_env sets options by key, which a whole set of options would replace
+        let builder = AmazonS3Builder::new()
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp), "true")
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), TIMEOUT);
+        assert_eq!(
+            builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)).as_deref(),
+            Some("true")
+        );
+        let storage = StorageSpec { uri: "s3://bucket".into(), options: Default::default() };
+        assert!(open(&storage).is_ok(), "the timeout must be one that the library understands");
     }
 }

@@ -9,19 +9,21 @@ use crate::application::json;
 use crate::{ApplicationStore, problem};
 
 impl ApplicationStore {
-    /// Creates a probe object twice; the second attempt must be refused. `name` must not have been used before.
+    /// Creates a probe object twice; the second attempt must be refused. Nobody else may use `name` at the same time; one
+    /// that is left over from an attempt whose end was not heard of is removed first.
     pub async fn probe_conditional_create(&self, name: &str) -> Result<(), Problem> {
         let path = self.paths.probe(name);
+        self.delete(&path).await?;
         self.create_probe(&path)
             .await
-            .map_err(|error| problem(&path, "failed to create a probe object in checkpoint storage", &error))?;
+            .map_err(|error| problem(self.paths.root(), "failed to create a probe object", &error))?;
         let second = self.create_probe(&path).await;
         // left behind if this fails, which costs a few bytes: the verdict matters more
         let _ = self.delete(&path).await;
         match second {
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(()),
-            Err(error) => Err(problem(&path, "failed to create a probe object a second time", &error)),
-            Ok(()) => Err(unsupported(&path)),
+            Err(error) => Err(problem(self.paths.root(), "failed to create a probe object a second time", &error)),
+            Ok(()) => Err(unsupported(self.paths.root())),
         }
     }
 

@@ -16,6 +16,8 @@ use super::workers::{Line, Workers};
 use super::{Report, RunOptions};
 
 const POLL: Duration = Duration::from_millis(500);
+/// Signals so close together are one request: `timeout` sends two.
+const SAME_STOP: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -66,6 +68,7 @@ struct Watch<'a> {
     known_problems: Vec<Problem>,
     running_since: Option<Instant>,
     stops_asked: u32,
+    stop_asked_at: Option<Instant>,
     last: JobStatus,
 }
 
@@ -79,6 +82,7 @@ impl<'a> Watch<'a> {
             known_problems: Vec::new(),
             running_since: None,
             stops_asked: 0,
+            stop_asked_at: None,
             last: JobStatus::default(),
         }
     }
@@ -137,10 +141,15 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The first time with a snapshot, the second time by force.
+    /// The first time with a snapshot, the second time by force. A run that has not read anything yet has nothing to
+    /// lose, and may be one that never gets to a snapshot.
     async fn stop(&mut self) -> Result<(), WatchError> {
+        if self.stop_asked_at.is_some_and(|asked| asked.elapsed() < SAME_STOP) {
+            return Ok(());
+        }
+        self.stop_asked_at = Some(Instant::now());
         self.stops_asked += 1;
-        if self.stops_asked == 1 {
+        if self.stops_asked == 1 && self.running_since.is_some() {
             self.display.note("stopping with a snapshot; Ctrl-C again stops by force");
             return Ok(self.client.stop(StopMode::Snapshot).await?);
         }
@@ -152,7 +161,7 @@ impl<'a> Watch<'a> {
         for problem in status.problems.iter().filter(|problem| !self.known_problems.contains(problem)) {
             self.display.note(&format!("problem: {problem}"));
         }
-        if !self.known_problems.is_empty() && status.problems.is_empty() {
+        if !self.known_problems.is_empty() && status.problems.is_empty() && status.phase == JobPhase::Running {
             self.display.note("all is well again");
         }
         self.known_problems = status.problems.clone();

@@ -24,7 +24,7 @@ pub(super) async fn run(
     events: mpsc::UnboundedSender<Event>,
     claimant: String,
 ) {
-    let mut keeper = Keeper { opened: None, probes: 0, claimant, collecting: Arc::new(Mutex::new(())) };
+    let mut keeper = Keeper { opened: None, claimant, collecting: Arc::new(Mutex::new(())) };
     while let Some((job, request)) = orders.recv().await {
         if let Some(reply) = keeper.serve(&job, request).await {
             // the coordinator has ended if nobody listens
@@ -35,7 +35,6 @@ pub(super) async fn run(
 
 struct Keeper {
     opened: Option<(StorageSpec, ApplicationId, ApplicationStore)>,
-    probes: u32,
     /// This process's own random name, which tells its log records from another coordinator's.
     claimant: String,
     collecting: Arc<Mutex<()>>,
@@ -78,8 +77,7 @@ impl Keeper {
             return Ok(store.clone());
         }
         let store = ApplicationStore::new(tidemill_storage::open(&job.storage)?, &job.application);
-        self.probes += 1;
-        store.probe_conditional_create(&format!("{}-{}", self.claimant, self.probes)).await?;
+        store.probe_conditional_create(&self.claimant).await?;
         self.opened = Some((job.storage.clone(), job.application.clone(), store.clone()));
         Ok(store)
     }
