@@ -91,7 +91,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Leaves out how long a request took: a fault that lasts must read the same each time it is met, or whoever watches
 /// takes it for news.
-fn without_timing(text: &str) -> String {
+pub(crate) fn without_timing(text: &str) -> String {
     let is_time = |word: &str| {
         let word = word.trim_end_matches([',', ';']);
         word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with('s') && word.contains('.')

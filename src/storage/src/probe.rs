@@ -6,6 +6,7 @@ use object_store::{ObjectStore, PutMode, PutOptions};
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::application::json;
+use crate::open::without_timing;
 use crate::{ApplicationStore, problem};
 
 impl ApplicationStore {
@@ -14,16 +15,22 @@ impl ApplicationStore {
     pub async fn probe_conditional_create(&self, name: &str) -> Result<(), Problem> {
         let path = self.paths.probe(name);
         self.delete(&path).await?;
-        self.create_probe(&path)
-            .await
-            .map_err(|error| problem(self.paths.root(), "failed to create a probe object", &error))?;
+        if let Err(error) = self.create_probe(&path).await {
+            return Err(match is_unimplemented(&error) {
+                true => unsupported(self.paths.root(), &error.to_string()),
+                false => problem(self.paths.root(), "failed to create a probe object", &error),
+            });
+        }
         let second = self.create_probe(&path).await;
         // left behind if this fails, which costs a few bytes: the verdict matters more
         let _ = self.delete(&path).await;
         match second {
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(()),
             Err(error) => Err(problem(self.paths.root(), "failed to create a probe object a second time", &error)),
-            Ok(()) => Err(unsupported(self.paths.root())),
+            Ok(()) => Err(unsupported(
+                self.paths.root(),
+                "it created the same object twice although asked to create it only if absent",
+            )),
         }
     }
 
@@ -33,11 +40,17 @@ impl ApplicationStore {
     }
 }
 
-fn unsupported(path: &str) -> Problem {
+/// Some servers refuse the header. The client has no kind of error for that, only the answer's text.
+fn is_unimplemented(error: &object_store::Error) -> bool {
+    use object_store::Error::{NotImplemented, NotSupported};
+    matches!(error, NotSupported { .. } | NotImplemented { .. }) || error.to_string().contains("501 Not Implemented")
+}
+
+fn unsupported(path: &str, detail: &str) -> Problem {
     Problem {
         kind: ProblemKind::StorageUnsupported,
         object: path.to_string(),
-        message: "the store created the same object twice although asked to create it only if absent".to_string(),
+        message: format!("the store has no conditional create: {}", without_timing(detail)),
         remedy: "use a store with conditional create (If-None-Match on PUT), such as Amazon S3 or a recent \
                  S3-compatible server"
             .to_string(),

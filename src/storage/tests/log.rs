@@ -132,8 +132,10 @@ async fn a_store_with_conditional_create_passes_the_probe_and_keeps_nothing_of_i
 }
 
 #[tokio::test]
-async fn a_store_that_ignores_conditional_create_is_refused() {
-    let store: Arc<dyn ObjectStore> = Faulty::new(Arc::new(InMemory::new()), Fault::CreateOverwrites, 100);
-    let problem = open(&store).probe_conditional_create("p1").await.unwrap_err();
-    assert_eq!(problem.kind, ProblemKind::StorageUnsupported);
+async fn a_store_without_conditional_create_is_refused_whether_it_says_so_or_not() {
+    for fault in [Fault::CreateOverwrites, Fault::CreateUnimplemented] {
+        let store: Arc<dyn ObjectStore> = Faulty::new(Arc::new(InMemory::new()), fault, 100);
+        let problem = open(&store).probe_conditional_create("p1").await.unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::StorageUnsupported, "{fault:?}");
+    }
 }

@@ -20,6 +20,8 @@ pub enum Fault {
     LostRequest,
     /// `PutMode::Create` overwrites, as with servers that ignore `If-None-Match`.
     CreateOverwrites,
+    /// `PutMode::Create` is answered with 501, as the client reports it.
+    CreateUnimplemented,
 }
 
 /// Passes everything on to another store, but for the first `times` puts.
@@ -62,6 +64,10 @@ impl ObjectStore for Faulty {
                 Err(timed_out())
             }
             Fault::LostRequest => Err(timed_out()),
+            Fault::CreateUnimplemented => {
+                let source = "Server returned non-2xx status code: 501 Not Implemented: <Error/>".into();
+                Err(object_store::Error::Generic { store: "faulty", source })
+            }
             Fault::CreateOverwrites => {
                 options.mode = PutMode::Overwrite;
                 self.inner.put_opts(location, payload, options).await

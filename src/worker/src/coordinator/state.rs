@@ -65,6 +65,8 @@ pub(super) struct History {
     pub checkpoint_problem: Option<Problem>,
     /// After a failed checkpoint before a move, the old spec goes on at least until then.
     pub hold_move_until: u64,
+    /// The last counters of the job that has ended, by worker: what it has read is of interest after it, too.
+    pub progress: BTreeMap<u32, EngineProgress>,
 }
 
 #[derive(Clone, Debug)]

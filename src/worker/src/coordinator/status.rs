@@ -20,7 +20,11 @@ impl Coordinator {
     pub fn status(&self, now: u64) -> JobStatus {
         let run = self.run();
         let spec = run.map(|run| &run.spec).or(self.previous.as_ref()).unwrap_or(&self.wanted);
-        let progress: Vec<&EngineProgress> = run.iter().flat_map(|run| run.progress.values()).collect();
+        let progress: Vec<&EngineProgress> = match &self.phase {
+            Phase::Engaged(run) => run.progress.values().collect(),
+            Phase::Ended(_) => self.history.progress.values().collect(),
+            Phase::Waiting { .. } | Phase::Claiming { .. } => Vec::new(),
+        };
         JobStatus {
             revision: 0,
             phase: self.job_phase(),

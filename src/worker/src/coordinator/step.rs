@@ -184,6 +184,9 @@ impl Coordinator {
     pub(super) fn end(&mut self, end: End) {
         self.intent = Intent::Run;
         self.fail_open_snapshots();
+        if let Phase::Engaged(run) = &mut self.phase {
+            self.history.progress = std::mem::take(&mut run.progress);
+        }
         self.phase = Phase::Ended(end);
     }
 

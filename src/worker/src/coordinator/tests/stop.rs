@@ -1,8 +1,8 @@
 //! Stops, with a snapshot and by force, at convenient and inconvenient times.
 
 use tidemill_model::CheckpointId;
-use tidemill_model::control::{AfterCheckpoint, EngineCommand, EngineEvent, ToWorker};
-use tidemill_model::status::{JobPhase, StopMode};
+use tidemill_model::control::{AfterCheckpoint, EngineCommand, EngineEvent, EngineProgress, ToWorker};
+use tidemill_model::status::{JobPhase, SourceStatus, StopMode};
 
 use super::{Drive, problem, spec, version};
 use crate::coordinator::state::StorageRequest;
@@ -117,12 +117,17 @@ fn repeated_stops_do_nothing_new_and_changes_are_refused_meanwhile() {
 #[test]
 fn a_job_at_the_end_of_its_inputs_takes_a_last_checkpoint_and_can_then_be_stopped() {
     let mut drive = Drive::running(spec(2));
+    for worker in [0, 1] {
+        let source = SourceStatus { table: "views".into(), records: 7, ..SourceStatus::default() };
+        drive.engine(worker, EngineEvent::Progress(EngineProgress { sources: vec![source], ..Default::default() }));
+    }
     drive.engine(1, EngineEvent::Finished);
     assert_eq!(drive.checkpoints_asked(), [] as [u64; 0]);
     drive.engine(0, EngineEvent::Finished);
     assert_eq!(drive.checkpoints_asked(), [1]);
     drive.checkpoint(2, 1);
     assert_eq!((drive.phase(), drive.kills()), (JobPhase::Finished, 2));
+    assert_eq!(drive.status().sources[0].records, 14, "what was read is told after the end, too");
     drive.ask(SNAPSHOT).unwrap();
     assert!(matches!(drive.phase(), JobPhase::Stopped { snapshot: Some(_) }));
 }
