@@ -108,6 +108,8 @@ pub struct PageViews {
     spec: PageViewSpec,
     zipf: Zipf,
     pages: Vec<String>,
+    page_texts: Vec<Text>,
+    referrer_texts: [Text; 8],
     key: u64,
 }
 
@@ -123,8 +125,17 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl PageViews {
     pub fn new(spec: PageViewSpec) -> Self {
-        let pages = (0..spec.pages).map(|rank| format!("/page/{rank}")).collect();
-        Self { zipf: Zipf::new(spec.pages), pages, key: mix(spec.seed.wrapping_mul(GOLDEN)), spec }
+        let pages: Vec<String> = (0..spec.pages).map(|rank| format!("/page/{rank}")).collect();
+        let page_texts = pages.iter().map(|page| Text::new(page)).collect();
+        let referrer_texts = REFERRERS.map(Text::new);
+        Self {
+            page_texts,
+            referrer_texts,
+            zipf: Zipf::new(spec.pages),
+            pages,
+            key: mix(spec.seed.wrapping_mul(GOLDEN)),
+            spec,
+        }
     }
 
     /// The first random bits of a row: they choose the page.
@@ -216,7 +227,7 @@ impl PageViews {
     }
 
     fn pages_of(&self, rows: RowRange) -> Result<ArrayRef, ArrowError> {
-        texts(rows, None, |row| self.page(row))
+        texts(rows, None, |row| &self.page_texts[self.zipf.rank(self.page_bits(row)) as usize])
     }
 
     fn referrers_of(&self, rows: RowRange) -> Result<ArrayRef, ArrowError> {
@@ -224,7 +235,7 @@ impl PageViews {
         for row in rows.each() {
             nulls.append(referrer(self.other_bits(row)) != 0);
         }
-        texts(rows, nulls.finish(), |row| REFERRERS[referrer(self.other_bits(row))])
+        texts(rows, nulls.finish(), |row| &self.referrer_texts[referrer(self.other_bits(row))])
     }
 
     /// Counts the milliseconds on from row to row instead of dividing for each.
@@ -254,13 +265,37 @@ impl RowRange {
     }
 }
 
-fn texts<'t>(rows: RowRange, nulls: Option<NullBuffer>, text: impl Fn(u64) -> &'t str) -> Result<ArrayRef, ArrowError> {
-    let mut bytes = Vec::with_capacity(rows.count * 32);
+/// A text of a pool, padded: a copy of fixed length is two instructions, one of varying length a call.
+#[derive(Clone, Copy)]
+struct Text {
+    padded: [u8; Self::MOST],
+    length: usize,
+}
+
+impl Text {
+    const MOST: usize = 32;
+
+    fn new(text: &str) -> Self {
+        let mut padded = [0; Self::MOST];
+        padded[..text.len()].copy_from_slice(text.as_bytes());
+        Self { padded, length: text.len() }
+    }
+}
+
+fn texts<'t>(
+    rows: RowRange,
+    nulls: Option<NullBuffer>,
+    text: impl Fn(u64) -> &'t Text,
+) -> Result<ArrayRef, ArrowError> {
+    let mut bytes = Vec::with_capacity((rows.count + 1) * Text::MOST);
     let mut offsets = Vec::with_capacity(rows.count + 1);
     offsets.push(0);
     for row in rows.each() {
-        bytes.extend_from_slice(text(row).as_bytes());
-        offsets.push(bytes.len() as i32);
+        let text = text(row);
+        let end = bytes.len() + text.length;
+        bytes.extend_from_slice(&text.padded);
+        bytes.truncate(end);
+        offsets.push(end as i32);
     }
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
     Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes), nulls)?))
