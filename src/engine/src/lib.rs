@@ -26,6 +26,7 @@ pub mod state;
 pub mod watermark;
 
 mod checkpoint;
+mod event_time;
 mod progress;
 mod restore;
 mod run;

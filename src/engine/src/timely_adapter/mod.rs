@@ -52,7 +52,7 @@ use self::stage::StageTask;
 use crate::checkpoint::Part;
 use crate::connector::AssignedSplit;
 use crate::element::Element;
-use crate::expression::Evaluator;
+use crate::event_time::EventTime;
 use crate::operator::{Chain, Result, internal};
 use crate::progress::ThreadProgress;
 use crate::run::{Job, OpenSource};
@@ -174,8 +174,8 @@ fn source_task(
     }
     let splits = assigned.iter().map(|split| split.id.clone()).collect();
     let watermark = open.watermark.as_ref();
-    let evaluator = watermark
-        .map(|watermark| Evaluator::new(&watermark.expression, &open.schema))
+    let event_time = watermark
+        .map(|watermark| EventTime::new(&watermark.expression, &open.schema))
         .transpose()
         .map_err(|error| internal(&open.uid, error))?;
     let idle_timeout_ms = watermark.and_then(|watermark| watermark.idle_timeout_ms);
@@ -186,7 +186,7 @@ fn source_task(
         reader: open.source.reader(assigned)?,
         splits,
         watermarks: SplitWatermarks::new(watermarks, idle_timeout_ms, now_ms()),
-        watermark: evaluator,
+        event_time,
         chain,
         epoch: 0,
         said: None,

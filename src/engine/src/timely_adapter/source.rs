@@ -2,10 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use arrow::array::cast::AsArray;
-use arrow::array::{Array, RecordBatch};
-use arrow::compute::{cast, max};
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMillisecondType};
+use arrow::array::RecordBatch;
 use tidemill_model::snapshot::SplitState;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilderSession;
@@ -19,8 +16,8 @@ use super::{Builder, Thread, send};
 use crate::checkpoint::Part;
 use crate::connector::{Polled, SourceReader};
 use crate::element::{Element, Watermark};
-use crate::expression::Evaluator;
-use crate::operator::{Chain, Result, internal};
+use crate::event_time::EventTime;
+use crate::operator::{Chain, Result};
 use crate::watermark::SplitWatermarks;
 
 /// Rows asked of a reader at a time. A batch of narrow rows then fits the second-level cache.
@@ -40,7 +37,7 @@ pub struct SourceTask {
     pub reader: Box<dyn SourceReader>,
     pub splits: Vec<String>,
     pub watermarks: SplitWatermarks,
-    pub watermark: Option<Evaluator>,
+    pub event_time: Option<EventTime>,
     pub chain: Chain,
     pub epoch: u64,
     pub said: Option<Watermark>,
@@ -130,7 +127,7 @@ impl SourceTask {
     fn next_watermark(&mut self) -> Option<Watermark> {
         let next = if self.finished {
             Watermark::END
-        } else if self.watermark.is_some() {
+        } else if self.event_time.is_some() {
             self.watermarks.combined(now_ms())?
         } else {
             return None;
@@ -179,20 +176,8 @@ impl SourceTask {
     }
 
     fn observe(&mut self, split: usize, rows: &RecordBatch) -> Result<()> {
-        let Some(evaluator) = &self.watermark else { return Ok(()) };
-        let times = evaluator.evaluate(rows, &self.uid)?;
-        let times = match times.data_type() {
-            DataType::Timestamp(TimeUnit::Millisecond, None) => times,
-            _ => cast(&times, &DataType::Timestamp(TimeUnit::Millisecond, None))
-                .map_err(|error| internal(&self.uid, error))?,
-        };
-        let latest = match times.null_count() {
-            0 => times.as_primitive::<TimestampMillisecondType>().values().iter().copied().max(),
-            _ => {
-                let times = cast(&times, &DataType::Int64).map_err(|error| internal(&self.uid, error))?;
-                max(times.as_primitive::<Int64Type>())
-            }
-        };
+        let Some(event_time) = &self.event_time else { return Ok(()) };
+        let latest = event_time.latest(rows, &self.uid)?;
         self.watermarks.observe(split, latest, now_ms());
         Ok(())
     }
