@@ -1,4 +1,5 @@
 //! The command line with the real engine: what a newcomer does first, and what goes wrong first.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
