@@ -11,7 +11,7 @@ use tidemill_plan::StreamPlan;
 use crate::element::{Element, Watermark};
 use crate::hash::hash_rows;
 use crate::operator::{CapturedState, Chain, Output, Result, internal};
-use crate::stages::{Stage, StageInput, Stages, cut};
+use crate::stages::{Stage, Stages, cut};
 use crate::watermark::CombinedWatermark;
 
 /// A plan on `parallelism` played threads.
@@ -20,14 +20,24 @@ pub struct Driver {
     threads: Vec<Vec<Playing>>,
     /// What each sink received, by the sink's place in the plan.
     pub received: Vec<(usize, RecordBatch)>,
+    /// The machine's time that operators are told, milliseconds since 1970.
+    pub now_ms: i64,
     random: u64,
 }
 
 /// One stage on one thread.
 struct Playing {
     chain: Chain,
+    first_senders: Vec<usize>,
     watermark: CombinedWatermark,
-    inbox: VecDeque<(usize, Element)>,
+    inbox: VecDeque<Delivery>,
+}
+
+struct Delivery {
+    /// The stage's input, and the sender among that input's.
+    input: usize,
+    sender: usize,
+    element: Element,
 }
 
 /// The state of all stateful operators, by uid, at the end of an epoch.
@@ -43,16 +53,18 @@ impl Driver {
             let mut playing = Vec::with_capacity(stages.stages.len());
             for stage in &stages.stages {
                 let chain = stage.chain(plan, owned).map_err(|error| internal("plan", error))?;
-                let senders = match stage.input {
-                    StageInput::Exchanged { .. } => parallelism,
-                    StageInput::Source(_) | StageInput::Same(_) => 1,
-                };
+                let mut senders = 0;
+                let mut first_senders = Vec::with_capacity(stage.inputs.len());
+                for input in &stage.inputs {
+                    first_senders.push(senders);
+                    senders += if input.keys().is_some() { parallelism } else { 1 };
+                }
                 let watermark = CombinedWatermark::new(senders);
-                playing.push(Playing { chain, watermark, inbox: VecDeque::new() });
+                playing.push(Playing { chain, first_senders, watermark, inbox: VecDeque::new() });
             }
             threads.push(playing);
         }
-        Ok(Self { stages, threads, received: Vec::new(), random: seed | 1 })
+        Ok(Self { stages, threads, received: Vec::new(), now_ms: 0, random: seed | 1 })
     }
 
     /// Takes a snapshot back, before anything else.
@@ -71,10 +83,10 @@ impl Driver {
 
     /// Something that the source at `source` of the plan reads on `thread`.
     pub fn feed(&mut self, source: usize, thread: usize, element: Element) -> Result<()> {
-        let stage = self.stages.stages.iter().position(|stage| stage.input == StageInput::Source(source));
+        let stage = self.stages.stages.iter().position(|stage| stage.source() == Some(source));
         let stage = stage.ok_or_else(|| internal("driver", format!("no source at {source}")))?;
         let mut output = Vec::new();
-        self.threads[thread][stage].chain.on_element(element, &mut output)?;
+        self.threads[thread][stage].chain.on_element(0, element, &mut output)?;
         self.hand_on(stage, thread, output)
     }
 
@@ -84,7 +96,7 @@ impl Driver {
             self.drain(stage)?;
             for thread in 0..self.threads.len() {
                 let mut output = Vec::new();
-                self.threads[thread][stage].chain.on_epoch_end(&mut output)?;
+                self.threads[thread][stage].chain.on_epoch_end(self.now_ms, &mut output)?;
                 self.hand_on(stage, thread, output)?;
             }
         }
@@ -94,7 +106,7 @@ impl Driver {
     /// Ends the epoch, then tells `watermark` as read by every thread of every source, then ends another epoch.
     pub fn watermark(&mut self, watermark: Watermark) -> Result<()> {
         self.end_epoch()?;
-        let sources: Vec<usize> = self.stages.stages.iter().filter_map(source_of).collect();
+        let sources: Vec<usize> = self.stages.stages.iter().filter_map(Stage::source).collect();
         for source in sources {
             for thread in 0..self.threads.len() {
                 self.feed(source, thread, Element::Watermark(watermark))?;
@@ -131,14 +143,15 @@ impl Driver {
             }
             let thread = waiting[self.next_random() as usize % waiting.len()];
             let playing = &mut self.threads[thread][stage];
-            let Some((sender, element)) = playing.inbox.pop_front() else { continue };
+            let Some(Delivery { input, sender, element }) = playing.inbox.pop_front() else { continue };
+            let sender = playing.first_senders[input] + sender;
             let element = match element {
                 Element::Batch(rows) => Some(Element::Batch(rows)),
                 Element::Watermark(watermark) => playing.watermark.update(sender, watermark).map(Element::Watermark),
             };
             if let Some(element) = element {
                 let mut output = Vec::new();
-                playing.chain.on_element(element, &mut output)?;
+                playing.chain.on_element(input, element, &mut output)?;
                 self.hand_on(stage, thread, output)?;
             }
         }
@@ -153,16 +166,17 @@ impl Driver {
             self.received.extend(rows);
         }
         for (place, stage) in self.stages.stages.iter().enumerate() {
-            match &stage.input {
-                StageInput::Same(input) if *input == from => {
-                    self.threads[thread][place].inbox.extend(output.iter().map(|element| (0, element.clone())));
-                }
-                StageInput::Exchanged { stage: input, keys } if *input == from => {
-                    for element in &output {
-                        exchange(&mut self.threads, place, thread, element, keys)?;
+            for (input, from_stage) in stage.inputs.iter().enumerate().filter(|(_, input)| input.stage() == Some(from))
+            {
+                for element in &output {
+                    match from_stage.keys() {
+                        None => {
+                            let delivery = Delivery { input, sender: 0, element: element.clone() };
+                            self.threads[thread][place].inbox.push_back(delivery);
+                        }
+                        Some(keys) => exchange(&mut self.threads, (place, input), thread, element, keys)?,
                     }
                 }
-                StageInput::Source(_) | StageInput::Same(_) | StageInput::Exchanged { .. } => {}
             }
         }
         Ok(())
@@ -177,16 +191,9 @@ impl Driver {
     }
 }
 
-fn source_of(stage: &Stage) -> Option<usize> {
-    match stage.input {
-        StageInput::Source(source) => Some(source),
-        StageInput::Same(_) | StageInput::Exchanged { .. } => None,
-    }
-}
-
 fn exchange(
     threads: &mut [Vec<Playing>],
-    stage: usize,
+    (stage, input): (usize, usize),
     sender: usize,
     element: &Element,
     keys: &[usize],
@@ -195,7 +202,7 @@ fn exchange(
     match element {
         Element::Watermark(watermark) => {
             for thread in threads {
-                thread[stage].inbox.push_back((sender, Element::Watermark(*watermark)));
+                thread[stage].inbox.push_back(Delivery { input, sender, element: Element::Watermark(*watermark) });
             }
         }
         Element::Batch(rows) => {
@@ -207,7 +214,7 @@ fn exchange(
                 let places: UInt32Array = (0..rows.num_rows() as u32).filter(owned).collect::<Vec<_>>().into();
                 if !places.is_empty() {
                     let taken = take_record_batch(rows, &places).map_err(|error| internal("driver", error))?;
-                    thread[stage].inbox.push_back((sender, Element::Batch(taken)));
+                    thread[stage].inbox.push_back(Delivery { input, sender, element: Element::Batch(taken) });
                 }
             }
         }

@@ -14,6 +14,7 @@
 //!
 //! This crate must never name a broker or Kubernetes.
 
+pub mod change;
 pub mod connector;
 pub mod driver;
 pub mod element;
@@ -25,10 +26,13 @@ pub mod stages;
 pub mod state;
 pub mod watermark;
 
+mod accumulator;
 mod checkpoint;
 mod event_time;
+mod groups;
 mod progress;
 mod restore;
+mod rows;
 mod run;
 mod timely_adapter;
 

@@ -16,18 +16,27 @@ pub type Result<T> = std::result::Result<T, Problem>;
 /// The engine calls [`StreamOperator::on_epoch_end`] after all input of an epoch and before any of the next, and only
 /// then, if at all, [`StreamOperator::capture`].
 pub trait StreamOperator {
-    fn on_batch(&mut self, rows: RecordBatch, output: &mut Output) -> Result<()>;
+    /// Takes rows of the plan node's input with this number. What rows of an updating input mean is told by their last
+    /// column ([`tidemill_plan::CHANGE`]).
+    fn on_batch(&mut self, input: usize, rows: RecordBatch, output: &mut Output) -> Result<()>;
 
-    /// Event time has moved. An operator hands the watermark on after what it causes.
+    /// Event time has moved, on all inputs taken together. An operator hands the watermark on after what it causes.
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
         output.push(Element::Watermark(watermark));
         Ok(())
     }
 
-    /// An epoch is over. An operator that holds rows back for efficiency puts them out now.
-    fn on_epoch_end(&mut self, output: &mut Output) -> Result<()> {
-        let _ = output;
+    /// An epoch is over. An operator that holds rows back for efficiency puts them out now. `now_ms` is the machine's
+    /// time, milliseconds since 1970: what processing time and the lifetime of state go by.
+    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+        let _ = (now_ms, output);
         Ok(())
+    }
+
+    /// Whether epochs have to be ended also when nothing has come in them, because the operator waits for processing
+    /// time.
+    fn waits_for_time(&self) -> bool {
+        false
     }
 
     /// What has to survive a restart, as of the end of the epoch. None for an operator without state.
@@ -78,20 +87,26 @@ impl Chain {
         Self { links: operators.into_iter().map(|(uid, operator)| Link { uid, operator }).collect() }
     }
 
-    pub fn on_element(&mut self, element: Element, output: &mut Output) -> Result<()> {
-        self.push(0, element, output)
+    /// Takes an element of the stage's input with this number.
+    pub fn on_element(&mut self, input: usize, element: Element, output: &mut Output) -> Result<()> {
+        self.push(0, input, element, output)
     }
 
     /// Ends the epoch of every operator, first to last, so that what one releases reaches the next before its end.
-    pub fn on_epoch_end(&mut self, output: &mut Output) -> Result<()> {
+    pub fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
         for place in 0..self.links.len() {
             let mut released = Vec::new();
-            self.links[place].operator.on_epoch_end(&mut released)?;
+            self.links[place].operator.on_epoch_end(now_ms, &mut released)?;
             for element in released {
-                self.push(place + 1, element, output)?;
+                self.push(place + 1, 0, element, output)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether one of the operators waits for processing time.
+    pub fn waits_for_time(&self) -> bool {
+        self.links.iter().any(|link| link.operator.waits_for_time())
     }
 
     /// The uids and operators that have state.
@@ -110,18 +125,18 @@ impl Chain {
         self.links.iter().map(|link| link.operator.state_bytes()).sum()
     }
 
-    fn push(&mut self, place: usize, element: Element, output: &mut Output) -> Result<()> {
+    fn push(&mut self, place: usize, input: usize, element: Element, output: &mut Output) -> Result<()> {
         let Some(link) = self.links.get_mut(place) else {
             output.push(element);
             return Ok(());
         };
         let mut produced = Vec::new();
         match element {
-            Element::Batch(rows) => link.operator.on_batch(rows, &mut produced)?,
+            Element::Batch(rows) => link.operator.on_batch(input, rows, &mut produced)?,
             Element::Watermark(watermark) => link.operator.on_watermark(watermark, &mut produced)?,
         }
         for element in produced {
-            self.push(place + 1, element, output)?;
+            self.push(place + 1, 0, element, output)?;
         }
         Ok(())
     }

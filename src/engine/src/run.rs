@@ -36,6 +36,8 @@ pub struct Job {
     pub sinks: Vec<Arc<OpenSink>>,
     pub restored: Restored,
     pub shared: Shared,
+    /// Operators with state on each thread.
+    stateful: usize,
 }
 
 pub struct OpenSource {
@@ -98,8 +100,7 @@ impl Job {
 
     /// Parts that one thread hands over at a checkpoint.
     fn parts_per_thread(&self) -> usize {
-        let stateful: usize = self.stages.stages.iter().map(|stage| stage.stateful_links()).sum();
-        self.sources.len() + self.sinks.len() + stateful
+        self.sources.len() + self.sinks.len() + self.stateful
     }
 }
 
@@ -231,15 +232,14 @@ fn open(
                 let (uid, table) = (planned.uid.clone(), sink.table.name.clone());
                 sinks.push(Arc::new(OpenSink { uid, node, table, sink: opened }));
             }
-            NodeKind::Calc(_) | NodeKind::WindowAggregate(_) => {}
+            _ => {}
         }
     }
+    let places = places(&plan, &stages, start)?;
+    let stateful = places.layouts.len();
     let restored = match &start.restore {
         None => Restored::default(),
-        Some(path) => {
-            let places = places(&plan, &stages, start)?;
-            runtime.block_on(restore(store, path, &places, owned(start)))?
-        }
+        Some(path) => runtime.block_on(restore(store, path, &places, owned(start)))?,
     };
     let tables = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
     let board = Board::new(
@@ -256,7 +256,7 @@ fn open(
         failure: Mutex::new(None),
         built: AtomicUsize::new(0),
     };
-    Ok(Job { plan, stages, sources, sinks, restored, shared })
+    Ok(Job { plan, stages, sources, sinks, restored, shared, stateful })
 }
 
 fn context(start: &EngineStart, uid: &str) -> TaskContext {

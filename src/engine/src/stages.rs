@@ -1,14 +1,13 @@
 //! Cuts a plan into stages. A stage is a chain of operators that run on one thread without anything in between; rows
-//! change threads, or are handed to several consumers, only between stages. Pure.
+//! change threads, come together, or are handed to several consumers, only between stages. Pure.
 
 use tidemill_model::key_groups::KeyGroupRange;
-use tidemill_plan::{Fields, NodeKind, PlanNode, StreamPlan, WindowAggregate};
+use tidemill_plan::{JoinOn, NodeKind, PlanNode, StreamPlan};
 
-use crate::operator::{Chain, StreamOperator};
-use crate::operators::CalcOperator;
-use crate::operators::window::{AggregateSpec, Intake, LocalWindowAggregate, WindowAggregateOperator};
+use crate::operator::Chain;
+use crate::operators;
 
-/// A plan, cut into stages; every stage's input stands before it.
+/// A plan, cut into stages; every stage's inputs stand before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stages {
     pub stages: Vec<Stage>,
@@ -16,7 +15,8 @@ pub struct Stages {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    pub input: StageInput,
+    /// One source alone, or other stages in the order of the first operator's inputs.
+    pub inputs: Vec<StageInput>,
     pub links: Vec<Link>,
     /// The sink that the chain's output is written to; none if other stages take it.
     pub sink: Option<usize>,
@@ -28,16 +28,43 @@ pub enum StageInput {
     Source(usize),
     /// Another stage's output, staying on its thread.
     Same(usize),
-    /// Another stage's output, each row going to the thread that owns the key in these columns.
+    /// Another stage's output, each row going to the thread that owns the key in these columns. Without columns all
+    /// rows go to one thread.
     Exchanged { stage: usize, keys: Vec<usize> },
 }
 
-/// One operator of a chain. Numbers are places in the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
-    Calc(usize),
-    LocalWindowAggregate(usize),
-    WindowAggregate(usize, Intake),
+impl StageInput {
+    /// The stage that is read.
+    pub fn stage(&self) -> Option<usize> {
+        match self {
+            Self::Source(_) => None,
+            Self::Same(stage) | Self::Exchanged { stage, .. } => Some(*stage),
+        }
+    }
+
+    /// The columns by which rows change threads.
+    pub fn keys(&self) -> Option<&[usize]> {
+        match self {
+            Self::Source(_) | Self::Same(_) => None,
+            Self::Exchanged { keys, .. } => Some(keys),
+        }
+    }
+}
+
+/// One operator of a chain: the node at this place of the plan, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub node: usize,
+    pub part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    /// What can be done before rows change threads, so that fewer of them do.
+    Local,
+    /// What is left to do after it.
+    Global,
 }
 
 /// A plan that this engine cannot run.
@@ -53,26 +80,66 @@ pub enum BuildError {
 pub fn cut(plan: &StreamPlan, parallelism: usize) -> Result<Stages, BuildError> {
     let mut cutter = Cutter { plan, stages: Vec::new(), stage_of: vec![None; plan.nodes.len()] };
     for (place, node) in plan.nodes.iter().enumerate() {
-        match &node.kind {
-            NodeKind::Source(_) => {
-                cutter.stages.push(Stage { input: StageInput::Source(place), links: Vec::new(), sink: None });
+        let whole = Link { node: place, part: Part::Whole };
+        match (&node.kind, partitioning(&node.kind)) {
+            (NodeKind::Source(_), _) => {
+                cutter.stages.push(Stage { inputs: vec![StageInput::Source(place)], links: Vec::new(), sink: None });
                 cutter.stage_of[place] = Some(cutter.stages.len() - 1);
             }
-            NodeKind::Calc(_) => cutter.append(place, node, Link::Calc(place))?,
-            NodeKind::WindowAggregate(_) if parallelism == 1 => {
-                cutter.append(place, node, Link::WindowAggregate(place, Intake::Rows))?;
-            }
-            NodeKind::WindowAggregate(aggregate) => {
-                cutter.append(place, node, Link::LocalWindowAggregate(place))?;
-                cutter.exchange(place, aggregate);
-            }
-            NodeKind::Sink(_) => {
+            (NodeKind::Sink(_), _) => {
                 let stage = cutter.stage_for(place, node)?;
                 cutter.stages[stage].sink = Some(place);
             }
+            (NodeKind::Union, _) => cutter.gather(place, node, None, Vec::new())?,
+            (_, None) => cutter.append(place, node, whole)?,
+            (_, Some(Keys::One(_))) if parallelism == 1 => cutter.append(place, node, whole)?,
+            (_, Some(Keys::Two(_))) if parallelism == 1 => cutter.gather(place, node, None, vec![whole])?,
+            (NodeKind::WindowAggregate(aggregate), Some(_)) if operators::window::has_local_part(aggregate) => {
+                cutter.append(place, node, Link { node: place, part: Part::Local })?;
+                // The local half's first two columns are the pane and the rows it stands for.
+                let keys = (2..2 + aggregate.keys.len()).collect();
+                cutter.exchange(place, keys, Link { node: place, part: Part::Global });
+            }
+            (_, Some(Keys::One(keys))) => cutter.gather(place, node, Some(vec![keys]), vec![whole])?,
+            (_, Some(Keys::Two(keys))) => cutter.gather(place, node, Some(keys.into()), vec![whole])?,
         }
     }
     Ok(Stages { stages: cutter.stages })
+}
+
+enum Keys {
+    One(Vec<usize>),
+    Two([Vec<usize>; 2]),
+}
+
+/// The columns that rows must be brought together by before a node can take them, for each of its inputs; none if it
+/// takes any row anywhere.
+fn partitioning(kind: &NodeKind) -> Option<Keys> {
+    let both = |on: &JoinOn| {
+        let (left, right) = on.keys.iter().map(|key| (key.left, key.right)).unzip();
+        Some(Keys::Two([left, right]))
+    };
+    match kind {
+        NodeKind::Source(_)
+        | NodeKind::Sink(_)
+        | NodeKind::Calc(_)
+        | NodeKind::Expand(_)
+        | NodeKind::Unnest(_)
+        | NodeKind::AssignWindows(_)
+        | NodeKind::LookupJoin(_)
+        | NodeKind::Union => None,
+        NodeKind::WindowAggregate(aggregate) => Some(Keys::One(aggregate.keys.clone())),
+        NodeKind::GroupAggregate(aggregate) => Some(Keys::One(aggregate.keys.clone())),
+        NodeKind::Over(over) => Some(Keys::One(over.partition.clone())),
+        NodeKind::Rank(rank) => Some(Keys::One(rank.partition.clone())),
+        NodeKind::Deduplicate(deduplicate) => Some(Keys::One(deduplicate.keys.clone())),
+        NodeKind::Normalize(normalize) => Some(Keys::One(normalize.keys.clone())),
+        NodeKind::MatchRecognize(pattern) => Some(Keys::One(pattern.partition.clone())),
+        NodeKind::Sort(_) | NodeKind::Limit(_) => Some(Keys::One(Vec::new())),
+        NodeKind::Join(join) => both(&join.on),
+        NodeKind::IntervalJoin(join) => both(&join.on),
+        NodeKind::TemporalJoin(join) => both(&join.on),
+    }
 }
 
 struct Cutter<'a> {
@@ -83,6 +150,7 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
+    /// Puts the node's operator behind its input's.
     fn append(&mut self, place: usize, node: &PlanNode, link: Link) -> Result<(), BuildError> {
         let stage = self.stage_for(place, node)?;
         self.stages[stage].links.push(link);
@@ -90,15 +158,38 @@ impl Cutter<'_> {
         Ok(())
     }
 
-    fn exchange(&mut self, place: usize, aggregate: &WindowAggregate) {
+    /// Begins a stage that takes what the node's stage has made so far, rows changing threads by `keys`.
+    fn exchange(&mut self, place: usize, keys: Vec<usize>, link: Link) {
         let Some(stage) = self.stage_of[place] else { unreachable!("the local half has been appended") };
-        // The local half's first two columns are the pane and the rows it stands for.
-        let keys = (2..2 + aggregate.keys.len()).collect();
-        self.stages.push(Stage {
-            input: StageInput::Exchanged { stage, keys },
-            links: vec![Link::WindowAggregate(place, Intake::Partials)],
-            sink: None,
-        });
+        self.push(place, vec![StageInput::Exchanged { stage, keys }], vec![link]);
+    }
+
+    /// Begins a stage that takes all inputs of the node, rows changing threads by `keys` if there are any.
+    fn gather(
+        &mut self,
+        place: usize,
+        node: &PlanNode,
+        keys: Option<Vec<Vec<usize>>>,
+        links: Vec<Link>,
+    ) -> Result<(), BuildError> {
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for (number, input) in node.inputs.iter().enumerate() {
+            let stage = self.stage_of.get(*input).copied().flatten();
+            let stage = stage.ok_or_else(|| BuildError::Disordered(node.uid.clone()))?;
+            inputs.push(match &keys {
+                None => StageInput::Same(stage),
+                Some(keys) => {
+                    let keys = keys.get(number).ok_or_else(|| BuildError::Disordered(node.uid.clone()))?.clone();
+                    StageInput::Exchanged { stage, keys }
+                }
+            });
+        }
+        self.push(place, inputs, links);
+        Ok(())
+    }
+
+    fn push(&mut self, place: usize, inputs: Vec<StageInput>, links: Vec<Link>) {
+        self.stages.push(Stage { inputs, links, sink: None });
         self.stage_of[place] = Some(self.stages.len() - 1);
     }
 
@@ -114,65 +205,30 @@ impl Cutter<'_> {
         if consumers == 1 {
             return Ok(stage);
         }
-        self.stages.push(Stage { input: StageInput::Same(stage), links: Vec::new(), sink: None });
+        self.stages.push(Stage { inputs: vec![StageInput::Same(stage)], links: Vec::new(), sink: None });
         Ok(self.stages.len() - 1)
     }
 }
 
 impl Stage {
+    /// The place in the plan of the source that the stage begins with, if it does.
+    pub fn source(&self) -> Option<usize> {
+        match self.inputs[..] {
+            [StageInput::Source(place)] => Some(place),
+            _ => None,
+        }
+    }
+
     /// The stage's operators, for the thread that owns the key groups `owned`.
     pub fn chain(&self, plan: &StreamPlan, owned: KeyGroupRange) -> Result<Chain, BuildError> {
-        let mut operators: Vec<(String, Box<dyn StreamOperator>)> = Vec::with_capacity(self.links.len());
+        let mut links = Vec::with_capacity(self.links.len());
         for link in &self.links {
-            let (Link::Calc(place) | Link::LocalWindowAggregate(place) | Link::WindowAggregate(place, _)) = link;
-            let node = &plan.nodes[*place];
-            operators.push((node.uid.clone(), operator(link, node, input_schema(plan, node), owned)?));
+            let node = &plan.nodes[link.node];
+            let inputs: Vec<&PlanNode> = plan.inputs(node).collect();
+            let operator = operators::build(node, &inputs, link.part, owned)
+                .map_err(|reason| BuildError::Operator { uid: node.uid.clone(), reason })?;
+            links.push((node.uid.clone(), operator));
         }
-        Ok(Chain::new(operators))
+        Ok(Chain::new(links))
     }
-
-    /// How many of the stage's operators have state.
-    pub fn stateful_links(&self) -> usize {
-        self.links.iter().filter(|link| matches!(link, Link::WindowAggregate(..))).count()
-    }
-}
-
-fn operator(
-    link: &Link,
-    node: &PlanNode,
-    input: &Fields,
-    owned: KeyGroupRange,
-) -> Result<Box<dyn StreamOperator>, BuildError> {
-    let refused = |error: &dyn std::error::Error| BuildError::Operator {
-        uid: node.uid.clone(),
-        reason: match error.source() {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        },
-    };
-    let spec = |aggregate| AggregateSpec::new(&node.uid, aggregate, input, node.schema.clone());
-    match (link, &node.kind) {
-        (Link::Calc(_), NodeKind::Calc(calc)) => {
-            let operator =
-                CalcOperator::new(&node.uid, calc, input, node.schema.clone()).map_err(|error| refused(&error))?;
-            Ok(Box::new(operator))
-        }
-        (Link::LocalWindowAggregate(_), NodeKind::WindowAggregate(aggregate)) => {
-            let operator = spec(aggregate).and_then(LocalWindowAggregate::new).map_err(|error| refused(&error))?;
-            Ok(Box::new(operator))
-        }
-        (Link::WindowAggregate(_, intake), NodeKind::WindowAggregate(aggregate)) => {
-            let operator = spec(aggregate)
-                .and_then(|spec| WindowAggregateOperator::new(spec, *intake, owned))
-                .map_err(|error| refused(&error))?;
-            Ok(Box::new(operator))
-        }
-        (Link::Calc(_) | Link::LocalWindowAggregate(_) | Link::WindowAggregate(..), _) => {
-            unreachable!("links are made from nodes of their kind")
-        }
-    }
-}
-
-fn input_schema<'a>(plan: &'a StreamPlan, node: &PlanNode) -> &'a Fields {
-    &plan.nodes[node.inputs[0]].schema
 }

@@ -4,12 +4,25 @@
 //! a newer release would make of the same text. For that, expressions have a form of their own ([`Expression`]) and do
 //! not depend on a DataFusion version. This crate must never run anything.
 
+mod aggregate;
+mod changelog;
 mod expression;
 pub mod functions;
+mod join;
 mod nodes;
+mod pattern;
+mod rank;
 
-pub use expression::{BinaryOperator, Expression, Literal};
-pub use nodes::{
-    AggregateCall, AggregateFunction, Calc, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source,
-    StreamPlan, Table, Watermark, Window, WindowAggregate, WindowOutput,
+pub use aggregate::{
+    AggregateCall, AggregateFunction, AssignWindows, Clock, Frame, GroupAggregate, Over, OverOrder, Window,
+    WindowAggregate, WindowOutput, Windows,
 };
+pub use changelog::{CHANGE, Change, Changelog};
+pub use expression::{BinaryOperator, Expression, Literal};
+pub use join::{IntervalJoin, Join, JoinKey, JoinKind, JoinOn, LateRows, LookupJoin, TemporalJoin};
+pub use nodes::{
+    Calc, Expand, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Table, Unnest,
+    Watermark,
+};
+pub use pattern::{AfterMatch, MatchRecognize, Measure, Pattern, PatternExpression, Position, Reference, Variable};
+pub use rank::{Deduplicate, Keep, Limit, Normalize, Rank, RankEmit, Sort, SortKey};

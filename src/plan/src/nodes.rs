@@ -1,11 +1,15 @@
 //! The plan's nodes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::Expression;
+use crate::{
+    AssignWindows, CHANGE, Changelog, Deduplicate, Expression, GroupAggregate, IntervalJoin, Join, JoinKind, Limit,
+    LookupJoin, MatchRecognize, Normalize, Over, Rank, Sort, TemporalJoin, WindowAggregate,
+};
 
 /// The columns of a node's output.
 pub type Fields = SchemaRef;
@@ -28,13 +32,33 @@ pub struct PlanNode {
     pub kind: NodeKind,
     /// The columns that the node puts out.
     pub schema: Fields,
+    /// What the rows that the node puts out say. A sink's is that of its input.
+    #[serde(default)]
+    pub changelog: Changelog,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum NodeKind {
     Source(Source),
     Calc(Calc),
+    Expand(Expand),
+    Unnest(Unnest),
+    AssignWindows(AssignWindows),
     WindowAggregate(WindowAggregate),
+    GroupAggregate(GroupAggregate),
+    Over(Over),
+    Join(Join),
+    IntervalJoin(IntervalJoin),
+    TemporalJoin(TemporalJoin),
+    LookupJoin(LookupJoin),
+    Rank(Rank),
+    Deduplicate(Deduplicate),
+    Normalize(Normalize),
+    Sort(Sort),
+    Limit(Limit),
+    MatchRecognize(MatchRecognize),
+    /// All rows of all inputs, which have the same columns.
+    Union,
     Sink(Sink),
 }
 
@@ -77,65 +101,21 @@ pub struct NamedExpression {
     pub expression: Expression,
 }
 
-/// Aggregates each key's rows in windows of event time. Its schema is: the keys, one column per aggregate, then the
-/// [`WindowOutput`] columns asked for.
-///
-/// A window `[start, end)` is put out when the watermark reaches `end - 1 ms`; rows that come for it later are dropped
-/// and counted.
+/// Puts every row out once for each of `projections`: the copies that GROUPING SETS group by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WindowAggregate {
-    pub window: Window,
-    /// The input column, a TIMESTAMP or TIMESTAMP_LTZ of millisecond precision, that assigns rows to windows. Rows in
-    /// which it is NULL fail the job, as in Flink.
-    pub time_column: usize,
-    /// Input columns that make up the key.
-    pub keys: Vec<usize>,
-    pub aggregates: Vec<AggregateCall>,
-    pub output: Vec<WindowOutput>,
+pub struct Expand {
+    pub projections: Vec<Vec<Expression>>,
 }
 
-/// Windows over a time line in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Window {
-    Tumble {
-        size_ms: i64,
-        offset_ms: i64,
-    },
-    /// A window of `size_ms` starts every `slide_ms`; the size is a multiple of the slide.
-    Hop {
-        size_ms: i64,
-        slide_ms: i64,
-        offset_ms: i64,
-    },
-}
-
-/// A column that tells of the window itself. `Time` is `End - 1 ms`, the window's rowtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum WindowOutput {
-    Start,
-    End,
-    Time,
-}
-
+/// Puts every row out once for each element of an ARRAY (or entry of a MAP, or value of a MULTISET) in it, with the
+/// element's columns behind its own: a ROW's fields, a MAP's key and value, else the element itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AggregateCall {
-    pub function: AggregateFunction,
-    /// The input column; none only for `COUNT(*)`.
-    pub argument: Option<usize>,
-    /// A BOOLEAN input column: rows in which it is not true are left out (`FILTER (WHERE …)`).
-    pub filter: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AggregateFunction {
-    /// Rows, or rows in which the argument is not NULL. BIGINT, 0 for none.
-    Count,
-    /// The argument's type; NULL for no rows. The planner casts the argument to BIGINT, DOUBLE or DECIMAL.
-    Sum,
-    Min,
-    Max,
-    /// Planned as `Sum` and `Count` of the same argument by the engine; the result has the node's column type.
-    Avg,
+pub struct Unnest {
+    pub column: usize,
+    /// Inner, or left: then a row without elements comes once, with NULLs.
+    pub kind: JoinKind,
+    /// Whether an INT column with the element's number, from 1, comes last.
+    pub with_ordinality: bool,
 }
 
 /// Writes a table. The input's columns are the table's, in table order.
@@ -146,16 +126,31 @@ pub struct Sink {
 
 impl StreamPlan {
     pub fn sources(&self) -> impl Iterator<Item = (&PlanNode, &Source)> {
-        self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Source(source) => Some((node, source)),
-            NodeKind::Calc(_) | NodeKind::WindowAggregate(_) | NodeKind::Sink(_) => None,
-        })
+        self.nodes
+            .iter()
+            .filter_map(|node| if let NodeKind::Source(source) = &node.kind { Some((node, source)) } else { None })
     }
 
     pub fn sinks(&self) -> impl Iterator<Item = (&PlanNode, &Sink)> {
-        self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Sink(sink) => Some((node, sink)),
-            NodeKind::Source(_) | NodeKind::Calc(_) | NodeKind::WindowAggregate(_) => None,
-        })
+        self.nodes
+            .iter()
+            .filter_map(|node| if let NodeKind::Sink(sink) = &node.kind { Some((node, sink)) } else { None })
+    }
+
+    /// The nodes that a node reads, in order.
+    pub fn inputs<'a>(&'a self, node: &'a PlanNode) -> impl Iterator<Item = &'a PlanNode> {
+        node.inputs.iter().map(|input| &self.nodes[*input])
+    }
+}
+
+impl PlanNode {
+    /// The columns of the batches that the node puts out: its own and, where rows change, [`CHANGE`].
+    pub fn batch_schema(&self) -> Fields {
+        if self.changelog.is_append() {
+            return self.schema.clone();
+        }
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(CHANGE, DataType::Int8, false)));
+        Arc::new(Schema::new(fields))
     }
 }

@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Schema, TimeUnit};
 use tidemill_plan::functions;
 use tidemill_plan::{
     AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, StreamPlan, WindowAggregate,
-    WindowOutput,
+    WindowOutput, Windows,
 };
 
 use crate::types::{INTERVAL, TIMESTAMP, timestamp_ltz};
@@ -54,7 +54,10 @@ fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
 }
 
 fn aggregated(aggregate: &WindowAggregate, input: &Schema) -> Result<Vec<DataType>, String> {
-    let time = column(input, aggregate.time_column)?;
+    let Windows::Of { time_column, .. } = aggregate.windows else {
+        return Err("windows that are attached cannot be checked".to_string());
+    };
+    let time = column(input, time_column)?;
     expect(&[TIMESTAMP, timestamp_ltz()], &time)?;
     let mut types: Vec<DataType> = aggregate.keys.iter().map(|key| column(input, *key)).collect::<Result<_, _>>()?;
     for call in &aggregate.aggregates {
@@ -62,7 +65,7 @@ fn aggregated(aggregate: &WindowAggregate, input: &Schema) -> Result<Vec<DataTyp
             expect(&[DataType::Boolean], &column(input, filter)?)?;
         }
         let argument = call.argument.map(|argument| column(input, argument)).transpose()?;
-        types.push(match (call.function, argument) {
+        types.push(match (&call.function, argument) {
             (AggregateFunction::Count, _) => DataType::Int64,
             (AggregateFunction::Avg, Some(DataType::Decimal128(38, scale))) => DataType::Decimal128(38, scale.max(6)),
             (AggregateFunction::Min | AggregateFunction::Max, Some(argument)) => argument,

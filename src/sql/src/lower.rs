@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use tidemill_plan::{
-    AggregateCall, Calc, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Watermark,
-    WindowAggregate,
+    AggregateCall, Calc, Changelog, Clock, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan,
+    Watermark, WindowAggregate, Windows,
 };
 
 use crate::expressions::substitute;
@@ -67,6 +67,7 @@ impl Layout<'_> {
             inputs: vec![input],
             kind: NodeKind::Sink(Sink { table: table.table.clone() }),
             schema,
+            changelog: Changelog::Append,
         });
     }
 
@@ -89,13 +90,14 @@ impl Layout<'_> {
                     inputs: vec![input],
                     kind: NodeKind::Calc(Calc { filter, projection }),
                     schema,
+                    changelog: Changelog::Append,
                 })
             }
             Node::WindowAggregate { input, aggregate } => {
                 let input = self.place(*input, sink, Names::AreNot);
                 let uid = self.unique(&format!("window-{}", word(sink)), Numbering::FromOne);
                 let kind = NodeKind::WindowAggregate(window_aggregate(aggregate));
-                self.push(PlanNode { uid, inputs: vec![input], kind, schema })
+                self.push(PlanNode { uid, inputs: vec![input], kind, schema, changelog: Changelog::Append })
             }
         }
     }
@@ -113,7 +115,7 @@ impl Layout<'_> {
         });
         let uid = self.unique(&format!("source-{}", word(name)), Numbering::FromTwo);
         let kind = NodeKind::Source(Source { table: table.table.clone(), watermark });
-        let place = self.push(PlanNode { uid, inputs: Vec::new(), kind, schema });
+        let place = self.push(PlanNode { uid, inputs: Vec::new(), kind, schema, changelog: Changelog::Append });
         self.sources.insert(name.clone(), place);
         place
     }
@@ -155,11 +157,11 @@ fn window_aggregate(aggregate: Aggregate) -> WindowAggregate {
     let call = |call: crate::relation::Call| AggregateCall {
         function: call.function,
         argument: call.argument,
+        distinct: false,
         filter: call.filter,
     };
     WindowAggregate {
-        window: aggregate.window,
-        time_column: aggregate.time_column,
+        windows: Windows::Of { window: aggregate.window, time_column: aggregate.time_column, clock: Clock::Event },
         keys: aggregate.keys,
         aggregates: aggregate.calls.into_iter().map(call).collect(),
         output: aggregate.output,

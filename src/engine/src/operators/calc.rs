@@ -6,8 +6,9 @@ use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
-use tidemill_plan::{Calc, Expression};
+use tidemill_plan::{CHANGE, Calc, Expression, NamedExpression};
 
+use super::{Built, Spec, reason};
 use crate::element::Element;
 use crate::expression::{BuildError, Evaluator};
 use crate::operator::{Output, Result, StreamOperator, internal};
@@ -29,7 +30,20 @@ enum Column {
 }
 
 impl CalcOperator {
-    pub fn new(uid: &str, calc: &Calc, input: &Schema, schema: SchemaRef) -> std::result::Result<Self, BuildError> {
+    /// The operator of a plan's node. What becomes of a row is told by the column behind the others, if there is one.
+    pub fn build(calc: &Calc, spec: &Spec<'_>) -> Built {
+        let input = spec.inputs.first().ok_or("it has no input")?;
+        let mut calc = calc.clone();
+        if !spec.node.changelog.is_append() {
+            let change = Expression::Column(input.schema.fields().len());
+            calc.projection.push(NamedExpression { name: CHANGE.to_string(), expression: change });
+        }
+        let operator = Self::new(&spec.node.uid, &calc, &input.batch_schema(), spec.node.batch_schema())
+            .map_err(|error| reason(&error))?;
+        Ok(Box::new(operator))
+    }
+
+    fn new(uid: &str, calc: &Calc, input: &Schema, schema: SchemaRef) -> std::result::Result<Self, BuildError> {
         let kept: Vec<usize> = (0..input.fields().len())
             .filter(|place| calc.projection.iter().any(|column| reads(&column.expression, *place)))
             .collect();
@@ -62,7 +76,7 @@ impl CalcOperator {
 }
 
 impl StreamOperator for CalcOperator {
-    fn on_batch(&mut self, rows: RecordBatch, output: &mut Output) -> Result<()> {
+    fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
         let rows = self.filtered(rows)?;
         if rows.num_rows() == 0 {
             return Ok(());
@@ -142,7 +156,7 @@ fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
 mod tests {
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::{DataType, Field, Int64Type};
-    use tidemill_plan::{BinaryOperator, Literal, NamedExpression};
+    use tidemill_plan::{BinaryOperator, Literal};
 
     use super::*;
 
@@ -163,7 +177,7 @@ mod tests {
         let schema = Arc::new(Schema::new(vec![Field::new("b", DataType::Int64, true)]));
         let mut operator = CalcOperator::new("calc", calc, &rows.schema(), schema).unwrap();
         let mut output = Vec::new();
-        operator.on_batch(rows, &mut output).unwrap();
+        operator.on_batch(0, rows, &mut output).unwrap();
         output
             .into_iter()
             .map(|element| match element {

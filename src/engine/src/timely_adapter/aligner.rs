@@ -14,15 +14,31 @@ pub enum Order {
     ManySenders,
 }
 
+/// Whether the passing of epochs in which nothing came is of interest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticks {
+    /// The last of those that have passed is ended, too.
+    Wanted,
+    Unwanted,
+}
+
 #[derive(Debug)]
 pub enum Step {
-    Receive { epoch: u64, message: Message },
-    EndEpoch { epoch: u64 },
+    /// From the stage's input with this number.
+    Receive {
+        epoch: u64,
+        input: usize,
+        message: Message,
+    },
+    EndEpoch {
+        epoch: u64,
+    },
 }
 
 #[derive(Debug)]
 pub struct Aligner<C> {
     order: Order,
+    ticks: Ticks,
     /// The epoch being handled; all before have ended.
     current: u64,
     parked: BTreeMap<u64, Parked<C>>,
@@ -31,20 +47,25 @@ pub struct Aligner<C> {
 #[derive(Debug)]
 struct Parked<C> {
     capability: C,
-    messages: VecDeque<Message>,
+    messages: VecDeque<(usize, Message)>,
 }
 
 impl<C> Aligner<C> {
-    pub fn new(order: Order) -> Self {
-        Self { order, current: 0, parked: BTreeMap::new() }
+    pub fn new(order: Order, ticks: Ticks) -> Self {
+        Self { order, ticks, current: 0, parked: BTreeMap::new() }
     }
 
-    pub fn offer(&mut self, epoch: u64, message: Message, capability: impl FnOnce() -> C) {
+    pub fn offer(&mut self, epoch: u64, input: usize, message: Message, capability: impl FnOnce() -> C) {
         self.parked
             .entry(epoch)
             .or_insert_with(|| Parked { capability: capability(), messages: VecDeque::new() })
             .messages
-            .push_back(message);
+            .push_back((input, message));
+    }
+
+    /// The epoch being handled.
+    pub fn current(&self) -> u64 {
+        self.current
     }
 
     /// What permits to send at `epoch`: there while something of the epoch was received and it has not ended.
@@ -63,19 +84,20 @@ impl<C> Aligner<C> {
         };
         loop {
             if let Some(parked) = self.parked.get_mut(&self.current)
-                && let Some(message) = parked.messages.pop_front()
+                && let Some((input, message)) = parked.messages.pop_front()
             {
-                return Some(Step::Receive { epoch: self.current, message });
+                return Some(Step::Receive { epoch: self.current, input, message });
             }
             if self.current >= bound {
                 return None;
             }
             let checkpoint = next_checkpoint(self.current);
-            if self.parked.contains_key(&self.current) || checkpoint == Some(self.current) {
+            let tick = (self.ticks == Ticks::Wanted && bound != u64::MAX).then(|| bound - 1);
+            if self.parked.contains_key(&self.current) || [checkpoint, tick].contains(&Some(self.current)) {
                 return Some(Step::EndEpoch { epoch: self.current });
             }
             let parked = self.parked.first_key_value().map(|(epoch, _)| *epoch);
-            self.current = [parked, checkpoint].into_iter().flatten().fold(bound, u64::min);
+            self.current = [parked, checkpoint, tick].into_iter().flatten().fold(bound, u64::min);
         }
     }
 
@@ -96,7 +118,7 @@ mod tests {
     }
 
     fn offer(aligner: &mut Aligner<()>, epoch: u64, time: i64) {
-        aligner.offer(epoch, message(time), || ());
+        aligner.offer(epoch, 0, message(time), || ());
     }
 
     /// Steps until nothing is left, as text: `3:17` for a message, `3.` for an end.
@@ -105,7 +127,7 @@ mod tests {
         let next = |from: u64| checkpoints.iter().copied().find(|epoch| *epoch >= from);
         while let Some(step) = aligner.next(frontier, next) {
             match step {
-                Step::Receive { epoch, message: Message::Watermark { watermark: Watermark::At(time), .. } } => {
+                Step::Receive { epoch, message: Message::Watermark { watermark: Watermark::At(time), .. }, .. } => {
                     text.push(format!("{epoch}:{time}"));
                 }
                 Step::Receive { .. } => panic!(),
@@ -120,7 +142,7 @@ mod tests {
 
     #[test]
     fn later_epochs_of_many_senders_wait_for_the_frontier() {
-        let mut aligner = Aligner::new(Order::ManySenders);
+        let mut aligner = Aligner::new(Order::ManySenders, Ticks::Unwanted);
         offer(&mut aligner, 1, 10);
         offer(&mut aligner, 0, 5);
         assert_eq!(steps(&mut aligner, Some(0), &[]), "0:5");
@@ -131,7 +153,7 @@ mod tests {
 
     #[test]
     fn one_sender_s_next_epoch_ends_the_one_before() {
-        let mut aligner = Aligner::new(Order::OneSender);
+        let mut aligner = Aligner::new(Order::OneSender, Ticks::Unwanted);
         offer(&mut aligner, 0, 5);
         offer(&mut aligner, 2, 6);
         assert_eq!(steps(&mut aligner, Some(0), &[]), "0:5 0. 2:6");
@@ -139,9 +161,19 @@ mod tests {
 
     #[test]
     fn a_checkpoint_epoch_ends_also_when_nothing_came() {
-        let mut aligner = Aligner::new(Order::ManySenders);
+        let mut aligner = Aligner::new(Order::ManySenders, Ticks::Unwanted);
         offer(&mut aligner, 1, 5);
         assert_eq!(steps(&mut aligner, Some(6), &[3]), "1:5 1. 3.");
         assert_eq!(steps(&mut aligner, None, &[9]), "9.");
+    }
+
+    #[test]
+    fn who_waits_for_time_hears_of_the_last_epoch_that_has_passed() {
+        let mut aligner = Aligner::new(Order::ManySenders, Ticks::Wanted);
+        offer(&mut aligner, 1, 5);
+        assert_eq!(steps(&mut aligner, Some(6), &[]), "1:5 1. 5.");
+        assert_eq!(steps(&mut aligner, Some(6), &[]), "");
+        assert_eq!(steps(&mut aligner, Some(9), &[7]), "7. 8.");
+        assert_eq!(steps(&mut aligner, None, &[]), "");
     }
 }

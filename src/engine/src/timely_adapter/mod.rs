@@ -129,14 +129,14 @@ fn task(job: &Job, number: usize, stage: &Stage, thread: &Thread) -> Result<Task
             operator.restore(rows)?;
         }
     }
-    let first = match &stage.input {
-        StageInput::Source(place) => {
-            let place = job.source_place(*place);
+    let first = match stage.source() {
+        Some(place) => {
+            let place = job.source_place(place);
             First::Source(Box::new(source_task(&job.sources[place], place, number, chain, job, thread)?))
         }
-        StageInput::Same(_) => First::Stage(StageTask { stage: number, chain, exchange: None }),
-        StageInput::Exchanged { keys, .. } => {
-            First::Stage(StageTask { stage: number, chain, exchange: Some(keys.clone()) })
+        None => {
+            let exchanges = stage.inputs.iter().map(|input| input.keys().map(<[usize]>::to_vec)).collect();
+            First::Stage(StageTask { stage: number, chain, exchanges })
         }
     };
     let sink = match stage.sink {
@@ -199,12 +199,12 @@ fn connect_tasks(scope: Scope<'_, u64>, job: &Job, tasks: Vec<Task>, thread: &Th
     control::build(scope, thread.clone()).probe_with(probe);
     let mut streams: Vec<Stream<'_, u64, Message>> = Vec::with_capacity(tasks.len());
     for (stage, task) in job.stages.stages.iter().zip(tasks) {
-        let stream = match (task.first, &stage.input) {
-            (First::Source(task), _) => source::build(scope, *task, thread.clone()),
-            (First::Stage(task), StageInput::Same(input) | StageInput::Exchanged { stage: input, .. }) => {
-                stage::build(streams[*input].clone(), task, thread.clone())
+        let stream = match task.first {
+            First::Source(task) => source::build(scope, *task, thread.clone()),
+            First::Stage(task) => {
+                let inputs = stage.inputs.iter().filter_map(StageInput::stage).map(|stage| streams[stage].clone());
+                stage::build(scope, inputs.collect(), task, thread.clone())
             }
-            (First::Stage(_), StageInput::Source(_)) => unreachable!("a source's stage begins with its source"),
         };
         match task.sink {
             Some(task) => sink::build(stream.clone(), task, thread.clone()).probe_with(probe),

@@ -7,7 +7,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 
-use super::aligner::{Aligner, Order, Step};
+use super::aligner::{Aligner, Order, Step, Ticks};
 use super::message::Message;
 use super::{Builder, Thread};
 use crate::checkpoint::Part;
@@ -36,14 +36,14 @@ pub fn build<'scope>(
 ) -> Stream<'scope, u64, Message> {
     let scope = input.scope();
     let name = task.uid.clone();
-    let mut running = Running { task, aligner: Aligner::new(Order::OneSender), thread };
+    let mut running = Running { task, aligner: Aligner::new(Order::OneSender, Ticks::Unwanted), thread };
     input.unary_frontier::<Builder, _, _, _>(Pipeline, &name, move |_capability, info| {
         let activator = running.thread.activator(scope, info.address.clone());
         move |(input, frontier), _output| {
             input.for_each(|capability, message| {
                 let message = std::mem::take(message);
                 if let Some(epoch) = capability.least().copied() {
-                    running.aligner.offer(epoch, message, || capability.delayed(&epoch, 0));
+                    running.aligner.offer(epoch, 0, message, || capability.delayed(&epoch, 0));
                 }
             });
             let frontier = frontier.frontier().as_option().copied();

@@ -109,9 +109,9 @@ impl SourceTask {
     /// checkpoint, the positions are noted.
     fn leave(&mut self, capability: &Capability<u64>, output: &mut Session<'_>, thread: &Thread) -> Result<()> {
         let mut elements = Vec::new();
-        self.chain.on_epoch_end(&mut elements)?;
+        self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         if let Some(watermark) = self.next_watermark() {
-            self.chain.on_element(Element::Watermark(watermark), &mut elements)?;
+            self.chain.on_element(0, Element::Watermark(watermark), &mut elements)?;
         }
         send(output, capability, elements, thread);
         if let Some(announcement) = thread.checkpoint_at(self.epoch) {
@@ -158,7 +158,7 @@ impl SourceTask {
                 thread.saw_record();
                 self.observe(split, &rows)?;
                 let mut elements = Vec::new();
-                self.chain.on_element(Element::Batch(rows), &mut elements)?;
+                self.chain.on_element(0, Element::Batch(rows), &mut elements)?;
                 send(output, capability, elements, thread);
                 activator.activate();
             }

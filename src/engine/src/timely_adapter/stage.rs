@@ -1,13 +1,16 @@
-//! Runs a chain of operators on what another stage sends.
+//! Runs a chain of operators on what other stages send.
 
-use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{DistributorPact, ParallelizationContract, Pipeline};
 use timely::dataflow::operators::Capability;
-use timely::dataflow::operators::generic::{Operator, OutputBuilderSession};
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::OutputBuilderSession;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, Stream};
 
-use super::aligner::{Aligner, Order, Step};
+use super::aligner::{Aligner, Order, Step, Ticks};
 use super::exchange::ByKey;
 use super::message::Message;
+use super::source::now_ms;
 use super::{Builder, Thread, send};
 use crate::element::Element;
 use crate::operator::{Chain, Result, internal};
@@ -17,58 +20,92 @@ use crate::watermark::CombinedWatermark;
 pub struct StageTask {
     pub stage: usize,
     pub chain: Chain,
-    /// The columns of the key that rows are exchanged by; none to stay on the thread.
-    pub exchange: Option<Vec<usize>>,
+    /// For each input the columns of the key that its rows are exchanged by; none to stay on the thread.
+    pub exchanges: Vec<Option<Vec<usize>>>,
 }
+
+type Held = Capability<u64>;
+/// Offers the aligner what has come on one input.
+type Receiver = Box<dyn FnMut(&mut Aligner<Held>)>;
 
 pub fn build<'scope>(
-    input: Stream<'scope, u64, Message>,
+    scope: Scope<'scope, u64>,
+    inputs: Vec<Stream<'scope, u64, Message>>,
     task: StageTask,
     thread: Thread,
 ) -> Stream<'scope, u64, Message> {
-    let peers = thread.peers();
-    match task.exchange.clone() {
-        Some(keys) => {
-            let pact = DistributorPact(move |peers| ByKey::new(keys, peers));
-            connect(input, pact, Order::ManySenders, CombinedWatermark::new(peers), task, thread)
+    let mut builder = OperatorBuilder::new(format!("stage-{}", task.stage), scope);
+    let mut receivers: Vec<Receiver> = Vec::with_capacity(inputs.len());
+    let mut first_senders = Vec::with_capacity(inputs.len());
+    let mut senders = 0;
+    for (number, (stream, exchange)) in inputs.into_iter().zip(task.exchanges.clone()).enumerate() {
+        first_senders.push(senders);
+        match exchange {
+            Some(keys) => {
+                senders += thread.peers();
+                let pact = DistributorPact(move |peers| ByKey::new(keys, peers));
+                receivers.push(receiver(&mut builder, number, stream, pact));
+            }
+            None => {
+                senders += 1;
+                receivers.push(receiver(&mut builder, number, stream, Pipeline));
+            }
         }
-        None => connect(input, Pipeline, Order::OneSender, CombinedWatermark::new(1), task, thread),
     }
-}
-
-fn connect<'scope, P: ParallelizationContract<u64, Message>>(
-    input: Stream<'scope, u64, Message>,
-    pact: P,
-    order: Order,
-    watermark: CombinedWatermark,
-    task: StageTask,
-    thread: Thread,
-) -> Stream<'scope, u64, Message> {
-    let mut running = Running { task, order, watermark, aligner: Aligner::new(order), thread };
-    let name = format!("stage-{}", running.task.stage);
-    input.unary_frontier::<Builder, _, _, _>(pact, &name, move |_capability, _info| {
-        move |(input, frontier), output| {
-            input.for_each(|capability, message| {
-                let message = std::mem::take(message);
-                if let Some(epoch) = capability.least().copied() {
-                    running.aligner.offer(epoch, message, || capability.delayed(&epoch, 0));
-                }
-            });
-            let frontier = frontier.frontier().as_option().copied();
+    let order = if senders == 1 { Order::OneSender } else { Order::ManySenders };
+    let ticks = if task.chain.waits_for_time() { Ticks::Wanted } else { Ticks::Unwanted };
+    let (output, stream) = builder.new_output();
+    let mut output = OutputBuilder::<u64, Builder>::from(output);
+    let mut running = Running {
+        task,
+        first_senders,
+        watermark: CombinedWatermark::new(senders),
+        aligner: Aligner::new(order, ticks),
+        held: None,
+        thread,
+    };
+    builder.build(move |capabilities| {
+        running.held = capabilities.into_iter().next().filter(|_| ticks == Ticks::Wanted);
+        move |frontiers| {
+            for receive in &mut receivers {
+                receive(&mut running.aligner);
+            }
+            let frontier = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
             if !running.thread.has_failed()
-                && let Err(problem) = running.run(frontier, output)
+                && let Err(problem) = running.run(frontier, &mut output.activate())
             {
                 running.thread.fail(problem);
             }
         }
+    });
+    stream
+}
+
+fn receiver<'scope, P: ParallelizationContract<u64, Message>>(
+    builder: &mut OperatorBuilder<'scope, u64>,
+    number: usize,
+    stream: Stream<'scope, u64, Message>,
+    pact: P,
+) -> Receiver {
+    let mut input = builder.new_input(stream, pact);
+    Box::new(move |aligner| {
+        input.for_each(|capability, message| {
+            let message = std::mem::take(message);
+            if let Some(epoch) = capability.least().copied() {
+                aligner.offer(epoch, number, message, || capability.delayed(&epoch, 0));
+            }
+        });
     })
 }
 
 struct Running {
     task: StageTask,
-    order: Order,
+    /// The number of each input's first sender, among the senders of all.
+    first_senders: Vec<usize>,
     watermark: CombinedWatermark,
-    aligner: Aligner<Capability<u64>>,
+    aligner: Aligner<Held>,
+    /// Permits to send in epochs in which nothing came, if an operator waits for time.
+    held: Option<Held>,
     thread: Thread,
 }
 
@@ -77,8 +114,8 @@ impl Running {
         while let Some(step) = self.aligner.next(frontier, |epoch| self.thread.next_checkpoint(epoch)) {
             let mut elements = Vec::new();
             let (epoch, ended) = match step {
-                Step::Receive { epoch, message } => {
-                    self.receive(message, &mut elements)?;
+                Step::Receive { epoch, input, message } => {
+                    self.receive(input, message, &mut elements)?;
                     (epoch, false)
                 }
                 Step::EndEpoch { epoch } => {
@@ -86,28 +123,36 @@ impl Running {
                     (epoch, true)
                 }
             };
-            match self.aligner.capability(epoch) {
-                Some(capability) => send(output, capability, elements, &self.thread),
-                None if elements.is_empty() => {}
-                None => return Err(internal("stage", "an operator put rows out in an epoch in which it had none")),
+            match (self.aligner.capability(epoch), &self.held) {
+                (Some(capability), _) => send(output, capability, elements, &self.thread),
+                (None, Some(held)) => send(output, &held.delayed(&epoch), elements, &self.thread),
+                (None, None) if elements.is_empty() => {}
+                (None, None) => {
+                    return Err(internal("stage", "an operator put rows out in an epoch in which it had none"));
+                }
             }
             if ended {
                 self.aligner.ended();
             }
         }
+        match (frontier, &mut self.held) {
+            (Some(frontier), Some(held)) => held.downgrade(&self.aligner.current().min(frontier)),
+            (None, held) => *held = None,
+            (Some(_), None) => {}
+        }
         Ok(())
     }
 
-    fn receive(&mut self, message: Message, elements: &mut Vec<Element>) -> Result<()> {
+    fn receive(&mut self, input: usize, message: Message, elements: &mut Vec<Element>) -> Result<()> {
         match message {
-            Message::Batch(batch) => self.task.chain.on_element(Element::Batch(batch.rows), elements),
+            Message::Batch(batch) => self.task.chain.on_element(input, Element::Batch(batch.rows), elements),
             Message::Watermark { from, watermark, .. } => {
-                let sender = match self.order {
-                    Order::OneSender => 0,
-                    Order::ManySenders => from as usize,
+                let sender = match self.task.exchanges[input] {
+                    None => 0,
+                    Some(_) => from as usize,
                 };
-                match self.watermark.update(sender, watermark) {
-                    Some(watermark) => self.task.chain.on_element(Element::Watermark(watermark), elements),
+                match self.watermark.update(self.first_senders[input] + sender, watermark) {
+                    Some(watermark) => self.task.chain.on_element(input, Element::Watermark(watermark), elements),
                     None => Ok(()),
                 }
             }
@@ -116,7 +161,7 @@ impl Running {
     }
 
     fn end_epoch(&mut self, epoch: u64, elements: &mut Vec<Element>) -> Result<()> {
-        self.task.chain.on_epoch_end(elements)?;
+        self.task.chain.on_epoch_end(now_ms() as i64, elements)?;
         if let Some(announcement) = self.thread.checkpoint_at(epoch) {
             self.thread.capture_chain(&mut self.task.chain, announcement.checkpoint)?;
         }

@@ -8,8 +8,8 @@ use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use tidemill_plan::{
-    AggregateCall, AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, Sink, Source,
-    StreamPlan, Table, Watermark, Window, WindowAggregate, WindowOutput,
+    AggregateCall, AggregateFunction, BinaryOperator, Changelog, Clock, Expression, Literal, NodeKind, PlanNode, Sink,
+    Source, StreamPlan, Table, Watermark, Window, WindowAggregate, WindowOutput, Windows,
 };
 
 pub const DELAY_MS: i64 = 50;
@@ -62,12 +62,11 @@ pub fn plan(window: Window) -> StreamPlan {
         idle_timeout_ms: None,
     };
     let aggregate = WindowAggregate {
-        window,
-        time_column: 2,
+        windows: Windows::Of { window, time_column: 2, clock: Clock::Event },
         keys: vec![0],
         aggregates: vec![
-            AggregateCall { function: AggregateFunction::Count, argument: None, filter: None },
-            AggregateCall { function: AggregateFunction::Sum, argument: Some(1), filter: None },
+            AggregateCall { function: AggregateFunction::Count, argument: None, distinct: false, filter: None },
+            AggregateCall { function: AggregateFunction::Sum, argument: Some(1), distinct: false, filter: None },
         ],
         output: vec![WindowOutput::End],
     };
@@ -76,6 +75,7 @@ pub fn plan(window: Window) -> StreamPlan {
         inputs,
         kind,
         schema: schema.clone(),
+        changelog: Changelog::Append,
     };
     StreamPlan {
         nodes: vec![
@@ -96,6 +96,7 @@ pub fn recomputed(rows: &[Row], window: Window) -> Vec<ResultRow> {
     let (size, slide) = match window {
         Window::Tumble { size_ms, .. } => (size_ms, size_ms),
         Window::Hop { size_ms, slide_ms, .. } => (size_ms, slide_ms),
+        Window::Cumulate { .. } | Window::Session { .. } => panic!("not recomputed here"),
     };
     let mut results: BTreeMap<(Option<String>, i64), (i64, i64)> = BTreeMap::new();
     for row in rows {

@@ -39,7 +39,7 @@ const AGGREGATES: [(&str, AggregateFunction); 5] = [
 
 pub(crate) fn aggregate_function(function: &Function) -> Option<AggregateFunction> {
     let name = function.name.to_string().to_ascii_lowercase();
-    AGGREGATES.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+    AGGREGATES.iter().find(|(known, _)| *known == name).map(|(_, function)| function.clone())
 }
 
 pub(crate) fn is_aggregate(expression: &Expr) -> bool {

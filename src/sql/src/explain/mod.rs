@@ -8,6 +8,7 @@ use std::fmt::Write;
 use arrow_schema::Schema;
 use tidemill_plan::{
     AggregateCall, AggregateFunction, Calc, NodeKind, PlanNode, StreamPlan, Window, WindowAggregate, WindowOutput,
+    Windows,
 };
 
 use crate::types;
@@ -49,8 +50,9 @@ fn title(node: &PlanNode) -> String {
     match &node.kind {
         NodeKind::Source(source) => format!("read {} ({})", source.table.name, source.table.connector),
         NodeKind::Calc(_) => "calculate".to_string(),
-        NodeKind::WindowAggregate(aggregate) => format!("aggregate in windows: {}", window(&aggregate.window)),
+        NodeKind::WindowAggregate(aggregate) => format!("aggregate in windows: {}", windows(&aggregate.windows)),
         NodeKind::Sink(sink) => format!("write {} ({})", sink.table.name, sink.table.connector),
+        _ => "".to_string(),
     }
 }
 
@@ -75,7 +77,7 @@ fn details(plan: &StreamPlan, node: &PlanNode) -> Vec<String> {
             let lines = aggregation(aggregate, &input).into_iter();
             lines.chain([columns, changelog, state.to_string()]).collect()
         }
-        NodeKind::Sink(_) => vec![columns, changelog],
+        _ => vec![columns, changelog],
     }
 }
 
@@ -90,6 +92,7 @@ fn calculation(calc: &Calc, input: &Schema) -> Vec<String> {
 }
 
 fn aggregation(aggregate: &WindowAggregate, input: &Schema) -> Vec<String> {
+    let (Windows::Of { time_column, .. } | Windows::Attached { end: time_column, .. }) = aggregate.windows;
     let keys: Vec<String> = aggregate.keys.iter().map(|key| column(*key, input)).collect();
     let calls: Vec<String> = aggregate.aggregates.iter().map(|aggregate| call(aggregate, input)).collect();
     let outputs = aggregate.output.iter().map(|output| match output {
@@ -99,7 +102,7 @@ fn aggregation(aggregate: &WindowAggregate, input: &Schema) -> Vec<String> {
     });
     let none = |list: Vec<String>| if list.is_empty() { "none".to_string() } else { list.join(", ") };
     vec![
-        format!("time: {}", column(aggregate.time_column, input)),
+        format!("time: {}", column(time_column, input)),
         format!("keys: {}", none(keys)),
         format!("aggregates: {}", none(calls)),
         format!("window columns: {}", none(outputs.map(str::to_string).collect())),
@@ -107,16 +110,24 @@ fn aggregation(aggregate: &WindowAggregate, input: &Schema) -> Vec<String> {
 }
 
 fn call(call: &AggregateCall, input: &Schema) -> String {
-    let name = match call.function {
+    let name = match &call.function {
         AggregateFunction::Count => "COUNT",
         AggregateFunction::Sum => "SUM",
         AggregateFunction::Min => "MIN",
         AggregateFunction::Max => "MAX",
         AggregateFunction::Avg => "AVG",
+        other => return format!("{other:?}"),
     };
     let argument = call.argument.map_or("*".to_string(), |place| column(place, input));
     let filter = call.filter.map(|place| format!(" FILTER (WHERE {})", column(place, input)));
     format!("{name}({argument}){}", filter.unwrap_or_default())
+}
+
+fn windows(windows: &Windows) -> String {
+    match windows {
+        Windows::Of { window: of, .. } => window(of),
+        Windows::Attached { .. } => "those of the rows".to_string(),
+    }
 }
 
 fn window(window: &Window) -> String {
@@ -127,6 +138,10 @@ fn window(window: &Window) -> String {
         Window::Hop { size_ms, slide_ms, offset_ms } => {
             format!("HOP slide {}, size {}{}", duration(*slide_ms), duration(*size_ms), offset(*offset_ms))
         }
+        Window::Cumulate { size_ms, step_ms, offset_ms } => {
+            format!("CUMULATE step {}, size {}{}", duration(*step_ms), duration(*size_ms), offset(*offset_ms))
+        }
+        Window::Session { gap_ms } => format!("SESSION gap {}", duration(*gap_ms)),
     }
 }
 

@@ -82,7 +82,7 @@ fn prune_aggregate(
 
     let (input, moved) = prune(input, &needed_by(&aggregate), tables);
     let calls = aggregate.calls.iter().map(|call| Call {
-        function: call.function,
+        function: call.function.clone(),
         argument: call.argument.map(|place| moved[&place]),
         filter: call.filter.map(|place| moved[&place]),
     });

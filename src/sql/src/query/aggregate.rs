@@ -130,7 +130,7 @@ fn build(relation: Relation, scope: &Scope, window: Window, keys: Keys, calls: V
     let placed: Vec<Call> = calls
         .iter()
         .map(|call| Call {
-            function: call.function,
+            function: call.function.clone(),
             argument: call.argument.as_ref().map(|argument| slots.place(argument, &named(argument, "argument", call))),
             filter: call.filter.as_ref().map(|filter| slots.place(filter, &named(filter, "filter", call))),
         })

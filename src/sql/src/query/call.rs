@@ -57,20 +57,20 @@ pub(super) fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundC
             "use COUNT, SUM, MIN, MAX or AVG",
         ));
     };
-    let argument = bind_argument(&function, kind, binder, span)?;
+    let argument = bind_argument(&function, &kind, binder, span)?;
     let filter = function.filter.as_deref().map(|filter| binder.condition(filter, "FILTER")).transpose()?;
     if function.null_treatment.is_some() || !function.within_group.is_empty() {
         return Err(SqlError::new(span, "the aggregate has a clause that is not supported", "only FILTER is"));
     }
     let name = function.to_string();
-    let (argument, computed, returns) = result_types(kind, argument, span)?;
+    let (argument, computed, returns) = result_types(&kind, argument, span)?;
     Ok(BoundCall { function: kind, argument, filter, computed, returns, name })
 }
 
 /// None for `COUNT(*)`.
 fn bind_argument(
     function: &Function,
-    kind: AggregateFunction,
+    kind: &AggregateFunction,
     binder: Binder<'_>,
     span: Span,
 ) -> Result<Option<Typed>> {
@@ -89,10 +89,10 @@ fn bind_argument(
         ));
     }
     match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if kind == AggregateFunction::Count => Ok(None),
+        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if *kind == AggregateFunction::Count => Ok(None),
         [FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))] => {
             let argument = binder.bind(expression)?;
-            let counts_all = kind == AggregateFunction::Count && matches!(argument.expression, Expression::Literal(_));
+            let counts_all = *kind == AggregateFunction::Count && matches!(argument.expression, Expression::Literal(_));
             Ok(Some(argument).filter(|argument| !counts_all || argument.nullable))
         }
         _ => Err(SqlError::new(
@@ -105,7 +105,7 @@ fn bind_argument(
 
 /// The argument as the engine takes it, the type that the engine gives, and Flink's.
 fn result_types(
-    kind: AggregateFunction,
+    kind: &AggregateFunction,
     argument: Option<Typed>,
     span: Span,
 ) -> Result<(Option<Typed>, DataType, DataType)> {
@@ -129,11 +129,12 @@ fn result_types(
                 Ok((Some(argument.widened(&DataType::Float64)), DataType::Float64, from))
             }
             DataType::Decimal128(_, scale) => {
-                let returned = if kind == AggregateFunction::Avg { (*scale).max(6) } else { *scale };
+                let returned = if *kind == AggregateFunction::Avg { (*scale).max(6) } else { *scale };
                 let returns = DataType::Decimal128(38, returned);
                 Ok((Some(argument.widened(&DataType::Decimal128(38, *scale))), returns.clone(), returns))
             }
             _ => Err(undefined()),
         },
+        _ => Err(undefined()),
     }
 }

@@ -142,7 +142,7 @@ impl WindowAggregateOperator {
 }
 
 impl StreamOperator for WindowAggregateOperator {
-    fn on_batch(&mut self, rows: RecordBatch, _output: &mut Output) -> Result<()> {
+    fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
         let (clock, watermark) = (self.panes.spec.clock, self.watermark);
         let is_late = |pane| clock.is_over(pane, watermark);
         self.late_rows += match self.intake {

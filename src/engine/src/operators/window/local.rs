@@ -31,13 +31,13 @@ impl LocalWindowAggregate {
 }
 
 impl StreamOperator for LocalWindowAggregate {
-    fn on_batch(&mut self, rows: RecordBatch, _output: &mut Output) -> Result<()> {
+    fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
         // What is late is for the other half to say: it sees the watermarks of all threads.
         self.panes.update(&rows, |_| false)?;
         Ok(())
     }
 
-    fn on_epoch_end(&mut self, output: &mut Output) -> Result<()> {
+    fn on_epoch_end(&mut self, _now_ms: i64, output: &mut Output) -> Result<()> {
         for (start, pane) in std::mem::take(&mut self.panes.panes) {
             let rows = self
                 .panes

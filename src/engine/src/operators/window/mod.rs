@@ -5,9 +5,7 @@
 //! panes are merged. Between threads the work is split in two: [`LocalWindowAggregate`] aggregates each epoch's rows
 //! before they are exchanged, [`WindowAggregateOperator`] owns the keys' state and puts windows out.
 
-mod accumulator;
 mod aggregate;
-mod groups;
 mod local;
 mod pane;
 mod time;
@@ -15,3 +13,39 @@ mod time;
 pub use aggregate::{Intake, WindowAggregateOperator};
 pub use local::LocalWindowAggregate;
 pub use pane::{AggregateSpec, BuildError};
+
+use tidemill_plan::{Window, WindowAggregate, Windows};
+
+use super::{Built, Spec, reason};
+use crate::operator::StreamOperator;
+use crate::stages::Part;
+
+/// Whether rows can be aggregated before they change threads.
+pub fn has_local_part(aggregate: &WindowAggregate) -> bool {
+    match aggregate.windows {
+        Windows::Of { window: Window::Tumble { .. } | Window::Hop { .. }, .. } => true,
+        Windows::Of { window: Window::Cumulate { .. } | Window::Session { .. }, .. } | Windows::Attached { .. } => {
+            false
+        }
+    }
+}
+
+/// The operator of a window aggregation.
+pub fn build(aggregate: &WindowAggregate, spec: &Spec<'_>) -> Built {
+    let input = &spec.inputs.first().ok_or("it has no input")?.schema;
+    let checked = AggregateSpec::new(&spec.node.uid, aggregate, input, spec.node.schema.clone());
+    let intake = match spec.part {
+        Part::Local => {
+            let local = checked.and_then(LocalWindowAggregate::new).map_err(|error| reason(&error))?;
+            return Ok(Box::new(local));
+        }
+        Part::Whole => Intake::Rows,
+        Part::Global => Intake::Partials,
+    };
+    let operator: Box<dyn StreamOperator> = Box::new(
+        checked
+            .and_then(|checked| WindowAggregateOperator::new(checked, intake, spec.owned))
+            .map_err(|error| reason(&error))?,
+    );
+    Ok(operator)
+}

@@ -10,11 +10,11 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use tidemill_model::status::{Problem, ProblemKind};
-use tidemill_plan::{AggregateFunction, WindowAggregate, WindowOutput};
+use tidemill_plan::{AggregateFunction, Clock, Window, WindowAggregate, WindowOutput, Windows};
 
-use super::accumulator::{Accumulator, accumulator};
-use super::groups::GroupTable;
 use super::time::PaneClock;
+use crate::accumulator::{Accumulator, accumulator};
+use crate::groups::GroupTable;
 use crate::hash::{hash_rows, is_hashable};
 use crate::operator::{Result, internal};
 
@@ -52,6 +52,10 @@ pub enum BuildError {
     Key(DataType),
     #[error("{function:?} of {argument:?} is not supported")]
     Call { function: AggregateFunction, argument: Option<DataType> },
+    #[error("windows of this kind are not supported")]
+    Windows,
+    #[error("DISTINCT is not supported in a window")]
+    Distinct,
     #[error("failed to prepare the table of keys")]
     Keys(#[from] ArrowError),
 }
@@ -64,7 +68,13 @@ impl AggregateSpec {
         schema: SchemaRef,
     ) -> std::result::Result<Self, BuildError> {
         let field = |place: usize| input.fields().get(place).ok_or(BuildError::UnknownColumn(place));
-        match field(node.time_column)?.data_type() {
+        let Windows::Of { window, time_column, clock: Clock::Event } = node.windows else {
+            return Err(BuildError::Windows);
+        };
+        if let Window::Cumulate { .. } | Window::Session { .. } = window {
+            return Err(BuildError::Windows);
+        }
+        match field(time_column)?.data_type() {
             DataType::Timestamp(TimeUnit::Millisecond, _) => {}
             other => return Err(BuildError::TimeColumn(other.clone())),
         }
@@ -82,14 +92,17 @@ impl AggregateSpec {
                 Some(place) => Some((place, field(place)?.data_type().clone())),
                 None => None,
             };
+            if call.distinct {
+                return Err(BuildError::Distinct);
+            }
             let place = node.keys.len() + place;
             let result = schema.fields().get(place).ok_or(BuildError::UnknownColumn(place))?.data_type().clone();
-            calls.push(Call { function: call.function, argument, filter: call.filter, result });
+            calls.push(Call { function: call.function.clone(), argument, filter: call.filter, result });
         }
         let spec = Self {
             uid: uid.to_string(),
-            clock: PaneClock::new(node.window),
-            time_column: node.time_column,
+            clock: PaneClock::new(window),
+            time_column,
             keys: node.keys.clone(),
             key_fields,
             calls,
@@ -124,8 +137,8 @@ impl AggregateSpec {
         for call in &self.calls {
             let argument = call.argument.as_ref().map(|(_, data_type)| data_type);
             accumulators.push(
-                accumulator(call.function, argument, &call.result)
-                    .ok_or_else(|| BuildError::Call { function: call.function, argument: argument.cloned() })?,
+                accumulator(&call.function, argument, &call.result)
+                    .ok_or_else(|| BuildError::Call { function: call.function.clone(), argument: argument.cloned() })?,
             );
         }
         Ok(Pane { groups: GroupTable::new(&types)?, accumulators })

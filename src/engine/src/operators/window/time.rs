@@ -15,6 +15,9 @@ impl PaneClock {
         match window {
             Window::Tumble { size_ms, offset_ms } => Self { pane_ms: size_ms, size_ms, offset_ms },
             Window::Hop { size_ms, slide_ms, offset_ms } => Self { pane_ms: slide_ms, size_ms, offset_ms },
+            // Panes are the steps; which of them make up a window is not a matter of a size alone.
+            Window::Cumulate { size_ms, step_ms, offset_ms } => Self { pane_ms: step_ms, size_ms, offset_ms },
+            Window::Session { gap_ms } => Self { pane_ms: gap_ms, size_ms: gap_ms, offset_ms: 0 },
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Int64Array, StringBuilder};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, StringBuilder};
+use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, SortField};
@@ -140,6 +140,20 @@ impl GroupTable {
         Ok(())
     }
 
+    /// Forgets groups: those for which `keep` is false. The others are numbered anew, in their order; what is kept by
+    /// group elsewhere has to be filtered in the same way.
+    pub fn retain(&mut self, keep: &BooleanArray) -> Result<(), ArrowError> {
+        let columns = self.columns()?;
+        let kept: Vec<ArrayRef> = columns.iter().map(|column| filter(column, keep)).collect::<Result<_, _>>()?;
+        let hashes: Vec<u64> =
+            self.hashes.iter().enumerate().filter(|(group, _)| keep.value(*group)).map(|(_, hash)| *hash).collect();
+        let types: Vec<DataType> = columns.iter().map(|column| column.data_type().clone()).collect();
+        let mut renewed = Self::new(&types)?;
+        renewed.intern(&kept, &hashes, &mut Vec::new())?;
+        *self = renewed;
+        Ok(())
+    }
+
     /// The keys as columns, a row for each group.
     pub fn columns(&self) -> Result<Vec<ArrayRef>, ArrowError> {
         Ok(match &self.keys {
@@ -214,7 +228,7 @@ fn text<'a>(bytes: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{BooleanArray, Int32Array, StringArray};
+    use arrow::array::{Int32Array, StringArray};
 
     use super::*;
     use crate::hash::hash_rows;
@@ -262,6 +276,15 @@ mod tests {
         let mut table = GroupTable::new(&[]).unwrap();
         assert_eq!(intern(&mut table, &[]), [0, 0]);
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn groups_are_forgotten_and_the_others_move_up() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("c"), Some("d")]));
+        let mut table = GroupTable::new(&[DataType::Utf8]).unwrap();
+        intern(&mut table, std::slice::from_ref(&texts));
+        table.retain(&BooleanArray::from(vec![false, true, false, true])).unwrap();
+        assert_eq!(intern(&mut table, &[texts]), [2, 0, 3, 1]);
     }
 
     #[test]

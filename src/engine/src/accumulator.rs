@@ -40,7 +40,7 @@ pub trait Accumulator {
 /// An accumulator for a function of an argument type (none for `COUNT(*)`), or `None` where the planner should not
 /// have let the call through.
 pub fn accumulator(
-    function: AggregateFunction,
+    function: &AggregateFunction,
     argument: Option<&DataType>,
     result: &DataType,
 ) -> Option<Box<dyn Accumulator>> {
@@ -53,11 +53,22 @@ pub fn accumulator(
             _ => None,
         },
         AggregateFunction::Avg => {
-            let sum = accumulator(AggregateFunction::Sum, argument, argument?)?;
+            let sum = accumulator(&AggregateFunction::Sum, argument, argument?)?;
             Some(Box::new(Average { sum, count: Count { counts: Vec::new() }, result: result.clone() }))
         }
         AggregateFunction::Min => extreme(argument?, Wanted::Least),
         AggregateFunction::Max => extreme(argument?, Wanted::Greatest),
+        AggregateFunction::StddevPop
+        | AggregateFunction::StddevSamp
+        | AggregateFunction::VarPop
+        | AggregateFunction::VarSamp
+        | AggregateFunction::FirstValue
+        | AggregateFunction::LastValue
+        | AggregateFunction::ListAgg { .. }
+        | AggregateFunction::Collect
+        | AggregateFunction::ApproxCountDistinct
+        | AggregateFunction::Lag { .. }
+        | AggregateFunction::RowNumber => None,
     }
 }
 
@@ -382,7 +393,7 @@ mod tests {
         result: &DataType,
         expected: ArrayRef,
     ) {
-        let new = || accumulator(function, Some(argument.data_type()), result).unwrap();
+        let new = || accumulator(&function, Some(argument.data_type()), result).unwrap();
         let mut direct = new();
         direct.update(&[0, 0, 1], 2, Some(&argument), filter);
         assert_eq!(&direct.finish().unwrap(), &expected);
