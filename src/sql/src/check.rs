@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use arrow_schema::{DataType, Schema, TimeUnit};
 use tidemill_plan::functions;
 use tidemill_plan::{
-    AggregateFunction, BinaryOperator, Expression, Literal, NodeKind, PlanNode, StreamPlan, WindowAggregate,
-    WindowOutput, Windows,
+    AggregateCall, AggregateFunction, BinaryOperator, Expression, JoinKind, JoinOn, Literal, NodeKind, PlanNode,
+    StreamPlan, WindowAggregate, WindowOutput, Windows,
 };
 
-use crate::types::{INTERVAL, TIMESTAMP, timestamp_ltz};
+use crate::optimise::is_left_only;
+use crate::relation::Field;
+use crate::types::{self, INTERVAL, TIMESTAMP, timestamp_ltz};
 
 /// Everything that is wrong with a plan; empty for a sound one.
 pub(crate) fn violations(plan: &StreamPlan) -> Vec<String> {
@@ -45,42 +47,115 @@ fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
                 calc.projection.iter().map(|named| type_of(&named.expression, input)).collect::<Result<_, _>>()?;
             same(&types, &computed)
         }
-        (NodeKind::WindowAggregate(aggregate), [input]) => same(&types, &aggregated(aggregate, input)?),
-        (NodeKind::Sink(_), [input]) => {
-            same(&types, &input.fields().iter().map(|field| field.data_type().clone()).collect::<Vec<_>>())
+        (NodeKind::Expand(expand), [input]) => expand.projections.iter().try_for_each(|projection| {
+            let computed =
+                projection.iter().map(|expression| type_of(expression, input)).collect::<Result<Vec<_>, _>>();
+            same(&types, &computed?)
+        }),
+        (NodeKind::WindowAggregate(aggregate), [input]) => same(&types, &in_windows(aggregate, input)?),
+        (NodeKind::GroupAggregate(aggregate), [input]) => {
+            same(&types, &aggregated(&aggregate.keys, &aggregate.aggregates, input)?)
         }
+        (NodeKind::Over(over), [input]) => {
+            let every: Vec<usize> = (0..input.fields().len()).collect();
+            over.partition.iter().try_for_each(|key| column(input, *key).map(drop))?;
+            same(&types, &aggregated(&every, &over.aggregates, input)?)
+        }
+        (NodeKind::AssignWindows(assign), [input]) => {
+            let time = time_column(input, assign.time_column)?;
+            same(&types, &[all(input), vec![TIMESTAMP, TIMESTAMP, time]].concat())
+        }
+        (NodeKind::Join(join), [left, right]) => joined(&types, join.kind, &join.on, left, right),
+        (NodeKind::IntervalJoin(join), [left, right]) => {
+            time_column(left, join.left_time)?;
+            time_column(right, join.right_time)?;
+            joined(&types, join.kind, &join.on, left, right)
+        }
+        (NodeKind::TemporalJoin(join), [left, right]) => {
+            time_column(left, join.left_time)?;
+            time_column(right, join.right_time)?;
+            joined(&types, join.kind, &join.on, left, right)
+        }
+        (NodeKind::LookupJoin(join), [left]) => joined(&types, join.kind, &join.on, left, &join.table_schema),
+        (NodeKind::Rank(rank), [input]) => {
+            let keys = rank.partition.iter().copied().chain(rank.order.iter().map(|key| key.column));
+            keys.into_iter().try_for_each(|key| column(input, key).map(drop))?;
+            let number = rank.with_number.then_some(DataType::Int64);
+            same(&types, &all(input).into_iter().chain(number).collect::<Vec<_>>())
+        }
+        (NodeKind::Deduplicate(_) | NodeKind::Normalize(_) | NodeKind::Sort(_) | NodeKind::Limit(_), [input]) => {
+            same(&types, &all(input))
+        }
+        (NodeKind::Union, [_, ..]) => inputs.iter().try_for_each(|input| same(&types, &all(input))),
+        // What these make of a row is known to their own rules only.
+        (NodeKind::Unnest(_) | NodeKind::MatchRecognize(_), [_]) => Ok(()),
+        (NodeKind::Sink(_), [input]) => same(&types, &all(input)),
         _ => Err(format!("has {} inputs", inputs.len())),
     }
 }
 
-fn aggregated(aggregate: &WindowAggregate, input: &Schema) -> Result<Vec<DataType>, String> {
-    let Windows::Of { time_column, .. } = aggregate.windows else {
-        return Err("windows that are attached cannot be checked".to_string());
-    };
-    let time = column(input, time_column)?;
-    expect(&[TIMESTAMP, timestamp_ltz()], &time)?;
-    let mut types: Vec<DataType> = aggregate.keys.iter().map(|key| column(input, *key)).collect::<Result<_, _>>()?;
-    for call in &aggregate.aggregates {
-        if let Some(filter) = call.filter {
-            expect(&[DataType::Boolean], &column(input, filter)?)?;
-        }
-        let argument = call.argument.map(|argument| column(input, argument)).transpose()?;
-        types.push(match (&call.function, argument) {
-            (AggregateFunction::Count, _) => DataType::Int64,
-            (AggregateFunction::Avg, Some(DataType::Decimal128(38, scale))) => DataType::Decimal128(38, scale.max(6)),
-            (AggregateFunction::Min | AggregateFunction::Max, Some(argument)) => argument,
-            (
-                AggregateFunction::Sum | AggregateFunction::Avg,
-                Some(argument @ (DataType::Int64 | DataType::Float64 | DataType::Decimal128(38, _))),
-            ) => argument,
-            (function, argument) => return Err(format!("{function:?} of {argument:?}")),
-        });
+fn all(input: &Schema) -> Vec<DataType> {
+    input.fields().iter().map(|field| field.data_type().clone()).collect()
+}
+
+fn time_column(input: &Schema, place: usize) -> Result<DataType, String> {
+    let time = column(input, place)?;
+    expect(&[TIMESTAMP, timestamp_ltz()], &time).map(|()| time)
+}
+
+fn joined(types: &[DataType], kind: JoinKind, on: &JoinOn, left: &Schema, right: &Schema) -> Result<(), String> {
+    for key in &on.keys {
+        expect(&[column(left, key.left)?], &column(right, key.right)?)?;
     }
+    let both = Schema::new(left.fields().iter().chain(right.fields()).cloned().collect::<Vec<_>>());
+    if let Some(condition) = &on.condition {
+        expect(&[DataType::Boolean], &type_of(condition, &both)?)?;
+    }
+    same(types, &if is_left_only(kind) { all(left) } else { all(&both) })
+}
+
+fn in_windows(aggregate: &WindowAggregate, input: &Schema) -> Result<Vec<DataType>, String> {
+    let time = match aggregate.windows {
+        Windows::Of { time_column: place, .. } => time_column(input, place)?,
+        Windows::Attached { start, end, .. } => {
+            expect(&[TIMESTAMP], &column(input, start)?)?;
+            column(input, end)?
+        }
+    };
+    let mut types = aggregated(&aggregate.keys, &aggregate.aggregates, input)?;
     types.extend(aggregate.output.iter().map(|output| match output {
         WindowOutput::Start | WindowOutput::End => TIMESTAMP,
         WindowOutput::Time => time.clone(),
     }));
     Ok(types)
+}
+
+fn aggregated(keys: &[usize], calls: &[AggregateCall], input: &Schema) -> Result<Vec<DataType>, String> {
+    let mut types: Vec<DataType> = keys.iter().map(|key| column(input, *key)).collect::<Result<_, _>>()?;
+    for call in calls {
+        if let Some(filter) = call.filter {
+            expect(&[DataType::Boolean], &column(input, filter)?)?;
+        }
+        let argument = call.argument.map(|argument| column(input, argument)).transpose()?;
+        types.push(result_type(&call.function, argument)?);
+    }
+    Ok(types)
+}
+
+fn result_type(function: &AggregateFunction, argument: Option<DataType>) -> Result<DataType, String> {
+    use AggregateFunction::*;
+    match (function, argument) {
+        (Count | RowNumber | ApproxCountDistinct, _) => Ok(DataType::Int64),
+        (Avg, Some(DataType::Decimal128(38, scale))) => Ok(DataType::Decimal128(38, scale.max(6))),
+        (Sum | Avg, Some(argument @ (DataType::Int64 | DataType::Float64 | DataType::Decimal128(38, _)))) => {
+            Ok(argument)
+        }
+        (Min | Max | FirstValue | LastValue | Lag { .. }, Some(argument)) => Ok(argument),
+        (StddevPop | StddevSamp | VarPop | VarSamp, Some(DataType::Float64)) => Ok(DataType::Float64),
+        (ListAgg { .. }, Some(DataType::Utf8)) => Ok(DataType::Utf8),
+        (Collect, Some(argument)) => Ok(types::multiset(argument)),
+        (function, argument) => Err(format!("{function:?} of {argument:?}")),
+    }
 }
 
 fn column(input: &Schema, place: usize) -> Result<DataType, String> {
@@ -94,6 +169,13 @@ fn expect(allowed: &[DataType], found: &DataType) -> Result<(), String> {
 
 fn same(declared: &[DataType], computed: &[DataType]) -> Result<(), String> {
     if declared == computed { Ok(()) } else { Err(format!("declares {declared:?} but computes {computed:?}")) }
+}
+
+/// The type of an expression over these columns.
+pub(crate) fn type_over(expression: &Expression, fields: &[Field]) -> DataType {
+    let columns = fields.iter().map(|field| arrow_schema::Field::new(&field.name, field.data_type.clone(), true));
+    let schema = Schema::new(columns.collect::<Vec<_>>());
+    type_of(expression, &schema).unwrap_or_else(|problem| unreachable!("binding gives sound expressions: {problem}"))
 }
 
 /// The type that Arrow's kernels give.

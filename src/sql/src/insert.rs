@@ -20,11 +20,6 @@ pub(crate) struct Matched {
 
 /// Brings the query's columns to the table's, by place, with the casts that need no saying.
 pub(crate) fn match_columns(relation: Relation, table: &Table, insert: &Insert) -> Result<Matched> {
-    if relation.window.is_some() {
-        let message = "the rows are assigned to windows but not aggregated in them";
-        let remedy = "GROUP BY window_start, window_end, or leave the window function out";
-        return Err(SqlError::new(insert.query.span(), message, remedy));
-    }
     let targets = targets(table, insert)?;
     check_count(&relation, &targets, table, insert)?;
     let spans = item_spans(&insert.query, relation.fields.len());

@@ -12,6 +12,7 @@
 
 mod bind;
 mod catalog;
+mod changelog;
 mod check;
 mod definition;
 mod dialect;
@@ -52,7 +53,7 @@ pub struct Compiled {
 /// Plans a text of Flink SQL. `catalog` holds the tables that it may use without creating them.
 pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlError> {
     let script = session::read(text, catalog)?;
-    let plan = lower::lower(&script);
+    let plan = lower::lower(&script)?;
     debug_assert_eq!(check::violations(&plan), Vec::<String>::new());
     Ok(Compiled {
         plan,

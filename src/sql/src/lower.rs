@@ -9,25 +9,23 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use tidemill_plan::{
-    AggregateCall, Calc, Changelog, Clock, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan,
-    Watermark, WindowAggregate, Windows,
+    Calc, Changelog, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Watermark,
 };
 
+use crate::changelog::{Wanted, chosen, needed, only_grows, taken_by};
+use crate::error::{Result, SqlError};
 use crate::expressions::substitute;
-use crate::optimise::{ScanColumns, merge, needed_of_tables, prune, push_filters};
-use crate::relation::{Aggregate, Field, Node, Relation};
+use crate::optimise::{ScanColumns, needed_of_tables, prune, simplify};
+use crate::relation::{Field, Node, Relation};
 use crate::session::{Inserted, Script};
 use crate::settings::Settings;
 use crate::table::Table;
 
-pub(crate) fn lower(script: &Script) -> StreamPlan {
-    let merged: Vec<(Relation, &Inserted)> = script
-        .inserts
-        .iter()
-        .map(|inserted| (merge(push_filters(merge(inserted.relation.clone()))), inserted))
-        .collect();
+pub(crate) fn lower(script: &Script) -> Result<StreamPlan> {
+    let simplified: Vec<(Relation, &Inserted)> =
+        script.inserts.iter().map(|inserted| (simplify(inserted.relation.clone()), inserted)).collect();
     let mut tables = ScanColumns::new();
-    for (relation, _) in &merged {
+    for (relation, _) in &simplified {
         needed_of_tables(relation, &all_columns(relation), &mut tables);
     }
     for columns in tables.values_mut().filter(|columns| columns.is_empty()) {
@@ -36,12 +34,12 @@ pub(crate) fn lower(script: &Script) -> StreamPlan {
     }
     let mut layout =
         Layout { nodes: Vec::new(), uids: BTreeSet::new(), sources: BTreeMap::new(), settings: &script.settings };
-    for (relation, inserted) in merged {
+    for (relation, inserted) in simplified {
         let needed = all_columns(&relation);
         let (relation, _) = prune(relation, &needed, &tables);
-        layout.sink(relation, &inserted.table);
+        layout.sink(relation, inserted)?;
     }
-    StreamPlan { nodes: layout.nodes }
+    Ok(StreamPlan { nodes: layout.nodes })
 }
 
 fn all_columns(relation: &Relation) -> BTreeSet<usize> {
@@ -56,50 +54,101 @@ struct Layout<'a> {
     settings: &'a Settings,
 }
 
+/// What a relation is laid out for.
+#[derive(Clone, Copy)]
+struct Purpose<'a> {
+    /// The name of the sink's table.
+    sink: &'a str,
+    names: Names,
+    wanted: Wanted,
+}
+
 impl Layout<'_> {
-    fn sink(&mut self, relation: Relation, table: &Table) {
+    fn sink(&mut self, relation: Relation, inserted: &Inserted) -> Result<()> {
+        let table = &inserted.table;
         let name = &table.table.name;
-        let input = self.place(relation, name, Names::AreRead);
+        let taken = taken_by(&table.table);
+        if taken.is_none() && !relation.only_grows() {
+            let message = format!("the query changes rows that it has put out, and `{name}` takes only rows that stay");
+            let remedy = "write to a table that takes changes, or aggregate in windows";
+            return Err(SqlError::new(inserted.span, message, remedy));
+        }
+        let wanted = taken.unwrap_or(Wanted::Retract);
+        let input = self.place(relation, Purpose { sink: name, names: Names::AreRead, wanted })?;
         let uid = self.unique(&format!("sink-{}", word(name)), Numbering::FromTwo);
-        let schema = schema_of(&table.physical);
-        self.push(PlanNode {
-            uid,
-            inputs: vec![input],
-            kind: NodeKind::Sink(Sink { table: table.table.clone() }),
-            schema,
-            changelog: Changelog::Append,
-        });
+        let changelog = self.nodes[input].changelog.clone();
+        let kind = NodeKind::Sink(Sink { table: table.table.clone() });
+        self.push(PlanNode { uid, inputs: vec![input], kind, schema: schema_of(&table.physical), changelog });
+        Ok(())
     }
 
-    fn place(&mut self, relation: Relation, sink: &str, names: Names) -> usize {
+    fn place(&mut self, relation: Relation, purpose: Purpose<'_>) -> Result<usize> {
         let schema = schema_of(&relation.fields);
         match relation.node {
-            Node::Scan { table, columns } => self.source(&table, &columns, schema),
+            Node::Scan { table, columns } => Ok(self.source(&table, &columns, schema)),
             Node::Calc { input, filter, projection } => {
-                let input = self.place(*input, sink, Names::AreNot);
-                if filter.is_none() && changes_nothing(&projection, &schema, &self.nodes[input].schema, names) {
-                    return input;
+                let named = schema.fields().iter().zip(&projection);
+                let named = named.map(|(field, expression)| NamedExpression {
+                    name: field.name().clone(),
+                    expression: expression.clone(),
+                });
+                let kind = NodeKind::Calc(Calc { filter: filter.clone(), projection: named.collect() });
+                let wanted = match keeps_keys(&input, &projection) {
+                    true => needed(&kind, purpose.wanted),
+                    false => Wanted::Retract,
+                };
+                let input = self.place(*input, Purpose { names: Names::AreNot, wanted, ..purpose })?;
+                if filter.is_none() && changes_nothing(&projection, &schema, &self.nodes[input].schema, purpose.names) {
+                    return Ok(input);
                 }
-                let named = schema.fields().iter().zip(projection);
-                let projection = named
-                    .map(|(field, expression)| NamedExpression { name: field.name().clone(), expression })
-                    .collect();
-                let uid = self.unique(&format!("calc-{}", word(sink)), Numbering::FromOne);
-                self.push(PlanNode {
-                    uid,
-                    inputs: vec![input],
-                    kind: NodeKind::Calc(Calc { filter, projection }),
-                    schema,
-                    changelog: Changelog::Append,
-                })
+                let changelog = moved(&self.nodes[input].changelog, &projection);
+                let uid = self.unique(&format!("calc-{}", word(purpose.sink)), Numbering::FromOne);
+                Ok(self.push(PlanNode { uid, inputs: vec![input], kind, schema, changelog }))
             }
-            Node::WindowAggregate { input, aggregate } => {
-                let input = self.place(*input, sink, Names::AreNot);
-                let uid = self.unique(&format!("window-{}", word(sink)), Numbering::FromOne);
-                let kind = NodeKind::WindowAggregate(window_aggregate(aggregate));
-                self.push(PlanNode { uid, inputs: vec![input], kind, schema, changelog: Changelog::Append })
-            }
+            Node::Operator { kind, inputs } => self.operator(*kind, inputs, schema, purpose),
+            Node::Joined { .. } => unreachable!("joins are settled before they are laid out"),
         }
+    }
+
+    fn operator(
+        &mut self,
+        kind: NodeKind,
+        inputs: Vec<Relation>,
+        schema: SchemaRef,
+        purpose: Purpose<'_>,
+    ) -> Result<usize> {
+        let below = Purpose { names: Names::AreNot, wanted: needed(&kind, purpose.wanted), ..purpose };
+        let mut places = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            places.push(self.place(input, below)?);
+        }
+        let grows = places.iter().all(|place| self.nodes[*place].changelog.is_append());
+        let changelog = match only_grows(&kind, grows) {
+            true => Changelog::Append,
+            false => chosen(&kind, purpose.wanted),
+        };
+        if matches!(kind, NodeKind::Union) && !changelog.is_append() {
+            places = places.into_iter().map(|place| self.with_changes(place, purpose.sink)).collect();
+        }
+        let stem = format!("{}-{}", stem(&kind), word(purpose.sink));
+        let uid = self.unique(&stem, Numbering::FromOne);
+        Ok(self.push(PlanNode { uid, inputs: places, kind, schema, changelog }))
+    }
+
+    /// The same rows, each told to be inserted, for a union with rows that change.
+    fn with_changes(&mut self, place: usize, sink: &str) -> usize {
+        if !self.nodes[place].changelog.is_append() {
+            return place;
+        }
+        let schema = self.nodes[place].schema.clone();
+        let named = schema.fields().iter().enumerate();
+        let named = named.map(|(place, field)| NamedExpression {
+            name: field.name().clone(),
+            expression: Expression::Column(place),
+        });
+        let kind = NodeKind::Calc(Calc { filter: None, projection: named.collect() });
+        let uid = self.unique(&format!("calc-{}", word(sink)), Numbering::FromOne);
+        self.push(PlanNode { uid, inputs: vec![place], kind, schema, changelog: Changelog::Retract })
     }
 
     fn source(&mut self, table: &Table, columns: &[usize], schema: SchemaRef) -> usize {
@@ -153,18 +202,61 @@ fn fnv(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
-fn window_aggregate(aggregate: Aggregate) -> WindowAggregate {
-    let call = |call: crate::relation::Call| AggregateCall {
-        function: call.function,
-        argument: call.argument,
-        distinct: false,
-        filter: call.filter,
-    };
-    WindowAggregate {
-        windows: Windows::Of { window: aggregate.window, time_column: aggregate.time_column, clock: Clock::Event },
-        keys: aggregate.keys,
-        aggregates: aggregate.calls.into_iter().map(call).collect(),
-        output: aggregate.output,
+/// What an operator's uids begin with.
+fn stem(kind: &NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Source(_) => "source",
+        NodeKind::Calc(_) => "calc",
+        NodeKind::Expand(_) => "expand",
+        NodeKind::Unnest(_) => "unnest",
+        NodeKind::AssignWindows(_) => "windows",
+        NodeKind::WindowAggregate(_) => "window",
+        NodeKind::GroupAggregate(_) => "group",
+        NodeKind::Over(_) => "over",
+        NodeKind::Join(_) => "join",
+        NodeKind::IntervalJoin(_) => "interval",
+        NodeKind::TemporalJoin(_) => "temporal",
+        NodeKind::LookupJoin(_) => "lookup",
+        NodeKind::Rank(_) => "rank",
+        NodeKind::Deduplicate(_) => "deduplicate",
+        NodeKind::Normalize(_) => "normalize",
+        NodeKind::Sort(_) => "sort",
+        NodeKind::Limit(_) => "limit",
+        NodeKind::MatchRecognize(_) => "match",
+        NodeKind::Union => "union",
+        NodeKind::Sink(_) => "sink",
+    }
+}
+
+/// Whether a calculation hands on, as they are, the columns that tell the rows of its input apart, if there are such.
+fn keeps_keys(input: &Relation, projection: &[Expression]) -> bool {
+    key_of(input).is_none_or(|key| key.iter().all(|place| projection.contains(&Expression::Column(*place))))
+}
+
+/// The columns that tell the rows of an upsert stream apart, if a relation can be one.
+fn key_of(relation: &Relation) -> Option<Vec<usize>> {
+    match &relation.node {
+        Node::Operator { kind, .. } => match chosen(kind, Wanted::Upsert) {
+            Changelog::Upsert { key } => Some(key),
+            Changelog::Append | Changelog::Retract => None,
+        },
+        Node::Calc { input, filter: None, projection } => {
+            let place = |key: usize| projection.iter().position(|column| *column == Expression::Column(key));
+            key_of(input)?.into_iter().map(place).collect()
+        }
+        Node::Calc { .. } | Node::Scan { .. } | Node::Joined { .. } => None,
+    }
+}
+
+/// The changelog behind a projection.
+fn moved(changelog: &Changelog, projection: &[Expression]) -> Changelog {
+    match changelog {
+        Changelog::Append => Changelog::Append,
+        Changelog::Retract => Changelog::Retract,
+        Changelog::Upsert { key } => {
+            let place = |key: &usize| projection.iter().position(|column| *column == Expression::Column(*key));
+            Changelog::Upsert { key: key.iter().filter_map(place).collect() }
+        }
     }
 }
 

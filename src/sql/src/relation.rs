@@ -1,10 +1,10 @@
 //! Relations: what a query is made of once names and types are settled, before it is laid out as a plan. Columns are
-//! places; expressions are the plan's own.
+//! places; expressions and operators are the plan's own.
 
 use std::rc::Rc;
 
 use arrow_schema::DataType;
-use tidemill_plan::{AggregateFunction, BinaryOperator, Expression, Window, WindowOutput};
+use tidemill_plan::{BinaryOperator, Clock, Expression, JoinKind, NodeKind};
 
 use crate::table::Table;
 
@@ -12,9 +12,6 @@ use crate::table::Table;
 pub(crate) struct Relation {
     pub node: Node,
     pub fields: Vec<Field>,
-    /// Windows that the rows are assigned to but not yet aggregated in. The columns with a window's role then hold the
-    /// row's time, and nothing may compute with them.
-    pub window: Option<Window>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,27 +26,19 @@ pub(crate) enum Node {
         filter: Option<Expression>,
         projection: Vec<Expression>,
     },
-    WindowAggregate {
-        input: Box<Relation>,
-        aggregate: Aggregate,
+    /// A join whose kind of execution is settled only when all conditions on it are known. The conditions, all of which
+    /// must hold, are over the columns of both sides.
+    Joined {
+        kind: JoinKind,
+        left: Box<Relation>,
+        right: Box<Relation>,
+        conditions: Vec<Expression>,
     },
-}
-
-/// Puts out the keys, the calls' results, then what is asked of the window.
-#[derive(Clone, Debug)]
-pub(crate) struct Aggregate {
-    pub window: Window,
-    pub time_column: usize,
-    pub keys: Vec<usize>,
-    pub calls: Vec<Call>,
-    pub output: Vec<WindowOutput>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Call {
-    pub function: AggregateFunction,
-    pub argument: Option<usize>,
-    pub filter: Option<usize>,
+    /// Any other operator of the plan.
+    Operator {
+        kind: Box<NodeKind>,
+        inputs: Vec<Relation>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +55,22 @@ pub(crate) enum Role {
     Plain,
     /// The watermark speaks of it: windows can be built on it.
     Rowtime,
-    /// Of windows that are not yet aggregated.
-    Window(WindowOutput),
+    /// The machine's time at which the row is handled.
+    Proctime,
+    /// The bounds of the window that the row is in.
+    WindowStart(Clock),
+    WindowEnd(Clock),
+}
+
+impl Role {
+    /// The clock of a time attribute.
+    pub(crate) fn clock(self) -> Option<Clock> {
+        match self {
+            Self::Rowtime => Some(Clock::Event),
+            Self::Proctime => Some(Clock::Processing),
+            Self::Plain | Self::WindowStart(_) | Self::WindowEnd(_) => None,
+        }
+    }
 }
 
 impl Field {
@@ -78,12 +81,24 @@ impl Field {
     pub(crate) fn named(&self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self.clone() }
     }
+
+    /// The same column where it no longer means anything for time.
+    pub(crate) fn timeless(&self) -> Self {
+        Self { role: Role::Plain, ..self.clone() }
+    }
+
+    pub(crate) fn nullable(&self) -> Self {
+        Self { nullable: true, ..self.clone() }
+    }
 }
 
 impl Relation {
+    pub(crate) fn operator(kind: NodeKind, inputs: Vec<Relation>, fields: Vec<Field>) -> Self {
+        Self { node: Node::Operator { kind: Box::new(kind), inputs }, fields }
+    }
+
     pub(crate) fn calc(self, filter: Option<Expression>, projection: Vec<Expression>, fields: Vec<Field>) -> Self {
-        let window = self.window;
-        Self { node: Node::Calc { input: Box::new(self), filter, projection }, fields, window }
+        Self { node: Node::Calc { input: Box::new(self), filter, projection }, fields }
     }
 
     /// Keeps the rows for which the condition holds. Parts of it that can fail on data are tested after those that
@@ -97,12 +112,30 @@ impl Relation {
         })
     }
 
+    /// These columns, in this order.
+    pub(crate) fn picked(self, columns: &[usize]) -> Self {
+        let fields = columns.iter().map(|place| self.fields[*place].clone()).collect();
+        self.calc(None, columns.iter().copied().map(Expression::Column).collect(), fields)
+    }
+
     /// The same rows under other names.
     pub(crate) fn renamed(mut self, names: &[String]) -> Self {
         for (field, name) in self.fields.iter_mut().zip(names) {
             field.name = name.clone();
         }
         self
+    }
+
+    /// Whether rows that have come are never taken back.
+    pub(crate) fn only_grows(&self) -> bool {
+        match &self.node {
+            Node::Scan { .. } => true,
+            Node::Calc { input, .. } => input.only_grows(),
+            Node::Joined { kind, left, right, .. } => {
+                matches!(kind, JoinKind::Inner | JoinKind::Semi) && left.only_grows() && right.only_grows()
+            }
+            Node::Operator { kind, inputs } => crate::changelog::only_grows(kind, inputs.iter().all(Self::only_grows)),
+        }
     }
 }
 

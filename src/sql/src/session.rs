@@ -33,6 +33,8 @@ pub(crate) struct Script {
 pub(crate) struct Inserted {
     pub relation: Relation,
     pub table: Rc<Table>,
+    /// Where the table is named.
+    pub span: Span,
 }
 
 pub(crate) fn read(text: &str, catalog: &[TableDefinition]) -> Result<Script> {
@@ -167,7 +169,7 @@ impl<'a> Session<'a> {
         if table.in_catalog {
             self.written.insert(name.name.clone());
         }
-        self.inserts.push(Inserted { relation: matched.relation, table });
+        self.inserts.push(Inserted { relation: matched.relation, table, span: name.span });
         Ok(())
     }
 

@@ -24,7 +24,6 @@ impl Table {
         let scan = Relation {
             node: Node::Scan { table: self.clone(), columns: (0..self.physical.len()).collect() },
             fields: stored,
-            window: None,
         };
         let (fields, projection) = self.columns.iter().cloned().unzip();
         scan.calc(None, projection, fields)

@@ -1,6 +1,8 @@
 //! Flink's types and the Arrow types that stand for them.
 
-use arrow_schema::{DataType, IntervalUnit, TimeUnit};
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use sqlparser::ast::{self, CharacterLength, ExactNumberInfo, TimezoneInfo};
 
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
@@ -9,6 +11,12 @@ const MAX_PRECISION: u8 = 38;
 
 pub(crate) fn timestamp_ltz() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}
+
+/// A MULTISET: values, each with how often it is there.
+pub(crate) fn multiset(element: DataType) -> DataType {
+    let entries = Fields::from(vec![Field::new("keys", element, false), Field::new("values", DataType::Int32, true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
 /// A type as written in SQL.

@@ -31,14 +31,7 @@ impl<'a> Binder<'a> {
 
     /// Binds an expression whose value is computed with.
     pub(crate) fn bind(&self, expression: &Expr) -> Result<Typed> {
-        match self.bind_column(expression)? {
-            (typed, Role::Plain | Role::Rowtime) => Ok(typed),
-            (_, Role::Window(_)) => Err(SqlError::new(
-                expression.span(),
-                format!("`{expression}` cannot be computed with before the rows are aggregated in windows"),
-                "GROUP BY window_start, window_end first, and compute with the result",
-            )),
-        }
+        self.bind_column(expression).map(|(typed, _)| typed)
     }
 
     /// Binds an expression that may be a column with a meaning for time.

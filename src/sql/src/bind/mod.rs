@@ -13,6 +13,6 @@ pub(crate) use cast::assign;
 pub(crate) use expression::{Binder, Grouping};
 pub(crate) use function::{aggregate_function, is_aggregate};
 pub(crate) use literal::interval_ms;
-pub(crate) use operator::symbol;
+pub(crate) use operator::{compare, symbol};
 pub(crate) use scope::{Scope, near};
 pub(crate) use typed::Typed;

@@ -79,7 +79,7 @@ fn logic(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Res
     Ok(Typed::boolean(binary(left.expression, operator, right.expression), nullable))
 }
 
-pub(super) fn compare(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Result<Typed> {
+pub(crate) fn compare(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Result<Typed> {
     let (left, right) = comparable(left, right, span)?;
     let nullable = left.nullable || right.nullable;
     Ok(Typed::boolean(binary(left.expression, operator, right.expression), nullable))

@@ -23,10 +23,34 @@ impl Scope {
         Self { columns: fields.iter().map(|field| (qualifier.map(str::to_string), field.clone())).collect() }
     }
 
+    /// The columns of this scope, then those of another.
+    pub(crate) fn beside(mut self, other: Self) -> Self {
+        self.columns.extend(other.columns);
+        self
+    }
+
+    /// The same names for columns that may have changed. A semi-join's right columns are gone.
+    pub(crate) fn with_fields(mut self, fields: &[Field]) -> Self {
+        self.columns.truncate(fields.len());
+        for ((_, column), field) in self.columns.iter_mut().zip(fields) {
+            *column = Field { name: std::mem::take(&mut column.name), ..field.clone() };
+        }
+        self
+    }
+
+    /// The second column of a name can no longer be named: JOIN … USING has made one of the two.
+    pub(crate) fn hide_second(&mut self, name: &str) {
+        if let Some((owner, field)) = self.columns.iter_mut().filter(|(_, field)| field.name == name).nth(1) {
+            *owner = None;
+            field.name = String::new();
+        }
+    }
+
     /// The columns that `*` stands for, or `qualifier.*`.
     pub(crate) fn expand(&self, qualifier: Option<&str>) -> Vec<(Typed, Role, String)> {
-        let matches =
-            |(_, (owner, _)): &(usize, &(Option<String>, Field))| qualifier.is_none() || owner.as_deref() == qualifier;
+        let matches = |(_, (owner, field)): &(usize, &(Option<String>, Field))| {
+            !field.name.is_empty() && (qualifier.is_none() || owner.as_deref() == qualifier)
+        };
         let columns = self.columns.iter().enumerate().filter(matches);
         columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone())).collect()
     }

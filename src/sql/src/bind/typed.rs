@@ -3,6 +3,7 @@
 use arrow_schema::DataType;
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
+use crate::expressions::substitute;
 use crate::types;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,12 @@ impl Typed {
         let arguments = arguments.into_iter().map(|argument| argument.expression).collect();
         let function = function.to_string();
         Self::new(Expression::Call { function, arguments, returns: returns.clone() }, returns, nullable)
+    }
+
+    /// The same where `width` columns have come to stand before its own.
+    pub(crate) fn moved(self, width: usize) -> Self {
+        let expression = substitute(&self.expression, &|place| Expression::Column(place + width));
+        Self { expression, ..self }
     }
 
     pub(crate) fn boxed(self) -> Box<Expression> {

@@ -3,13 +3,14 @@
 use tidemill_plan::Expression;
 
 use crate::expressions::{substitute, uses};
-use crate::relation::{Aggregate, Node, Relation, conjunction, conjuncts, is_fallible};
+use crate::relation::{Node, Relation, conjunction, conjuncts, is_fallible};
 
 pub(crate) fn merge(relation: Relation) -> Relation {
-    let Relation { node, fields, window } = relation;
+    let Relation { node, fields } = relation;
     let node = match node {
         Node::Scan { table, columns } => Node::Scan { table, columns },
-        Node::WindowAggregate { input, aggregate } => aggregate_over(merge(*input), aggregate),
+        Node::Operator { kind, inputs } => Node::Operator { kind, inputs: inputs.into_iter().map(merge).collect() },
+        Node::Joined { .. } => unreachable!("joins are settled before calculations are merged"),
         Node::Calc { input, filter, projection } => {
             let input = merge(*input);
             match input.node {
@@ -26,11 +27,7 @@ pub(crate) fn merge(relation: Relation) -> Relation {
             }
         }
     };
-    Relation { node, fields, window }
-}
-
-fn aggregate_over(input: Relation, aggregate: Aggregate) -> Node {
-    Node::WindowAggregate { input: Box::new(input), aggregate }
+    Relation { node, fields }
 }
 
 /// Merging must not compute a thing twice, nor test what can fail on rows that the first condition takes out.

@@ -17,6 +17,7 @@ use crate::types;
 pub(super) struct BoundCall {
     pub function: AggregateFunction,
     pub argument: Option<Typed>,
+    pub distinct: bool,
     pub filter: Option<Typed>,
     /// What the engine gives.
     pub computed: DataType,
@@ -28,7 +29,10 @@ pub(super) struct BoundCall {
 impl BoundCall {
     /// Whether one of the two need not be computed.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        self.function == other.function && self.argument == other.argument && self.filter == other.filter
+        self.function == other.function
+            && self.argument == other.argument
+            && self.distinct == other.distinct
+            && self.filter == other.filter
     }
 }
 
@@ -64,7 +68,14 @@ pub(super) fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundC
     }
     let name = function.to_string();
     let (argument, computed, returns) = result_types(&kind, argument, span)?;
-    Ok(BoundCall { function: kind, argument, filter, computed, returns, name })
+    // The least and the greatest are the same with and without what is there twice.
+    let distinct = is_distinct(&function) && !matches!(kind, AggregateFunction::Min | AggregateFunction::Max);
+    Ok(BoundCall { function: kind, argument, distinct, filter, computed, returns, name })
+}
+
+fn is_distinct(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list)
+        if list.duplicate_treatment == Some(DuplicateTreatment::Distinct))
 }
 
 /// None for `COUNT(*)`.
@@ -77,10 +88,6 @@ fn bind_argument(
     let FunctionArguments::List(list) = &function.args else {
         return Err(SqlError::new(span, "the aggregate has no arguments", "write such as COUNT(*) or SUM(price)"));
     };
-    if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
-        let remedy = "GROUP BY the column in a first query, and COUNT(*) its rows in a second application";
-        return Err(SqlError::new(span, "DISTINCT in aggregates is not supported", remedy));
-    }
     if !list.clauses.is_empty() {
         return Err(SqlError::new(
             span,
@@ -92,7 +99,9 @@ fn bind_argument(
         [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if *kind == AggregateFunction::Count => Ok(None),
         [FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))] => {
             let argument = binder.bind(expression)?;
-            let counts_all = *kind == AggregateFunction::Count && matches!(argument.expression, Expression::Literal(_));
+            let counts_all = *kind == AggregateFunction::Count
+                && !is_distinct(function)
+                && matches!(argument.expression, Expression::Literal(_));
             Ok(Some(argument).filter(|argument| !counts_all || argument.nullable))
         }
         _ => Err(SqlError::new(

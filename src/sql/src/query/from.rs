@@ -1,35 +1,67 @@
 //! FROM: tables, views, subqueries and window functions.
 
 use sqlparser::ast::{
-    Expr, Ident, Join, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor,
+    TableWithJoins,
 };
 use sqlparser::tokenizer::Span;
+use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
+use super::join::joined;
 use super::{Planner, window};
+use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
-use crate::relation::Relation;
+use crate::relation::{Relation, conjuncts};
 use crate::statement::{TableName, unknown_database};
 
-/// A relation and the name that may stand before its columns.
+/// A relation and the names of its columns.
 pub(super) struct Source {
     pub relation: Relation,
-    pub qualifier: Option<String>,
+    pub scope: Scope,
 }
 
 impl Planner<'_> {
     pub(super) fn from(&self, from: &[TableWithJoins], select: Span) -> Result<Source> {
-        match from {
-            [one] => self.joined(one),
-            [] => Err(SqlError::new(select, "SELECT without FROM is not supported", "read from a table")),
-            [_, second, ..] => Err(join_refused(second.span())),
-        }
+        let mut tables = from.iter().map(|table| self.joined(table));
+        let Some(first) = tables.next() else {
+            return Err(SqlError::new(select, "SELECT without FROM is not supported", "read from a table"));
+        };
+        tables.try_fold(first?, |left, right| Ok(join(JoinKind::Inner, left, right?, Vec::new())))
     }
 
     fn joined(&self, table: &TableWithJoins) -> Result<Source> {
-        if let Some(join) = table.joins.first() {
-            return Err(refused_join(join));
+        table.joins.iter().try_fold(self.factor(&table.relation)?, |left, join| self.join(left, join))
+    }
+
+    fn join(&self, left: Source, written: &Join) -> Result<Source> {
+        let (kind, constraint) = kind_of(written)?;
+        let right = self.factor(&written.relation)?;
+        let both = left.scope.clone().beside(right.scope.clone());
+        match constraint {
+            JoinConstraint::On(condition) => {
+                let condition = Binder::over(&both).condition(condition, "ON")?;
+                Ok(join(kind, left, right, conjuncts(condition.expression)))
+            }
+            JoinConstraint::Using(names) => {
+                let mut conditions = Vec::with_capacity(names.len());
+                for name in names {
+                    let name = name.0.last().and_then(|part| part.as_ident()).cloned().into_iter().collect::<Vec<_>>();
+                    let one = left.scope.resolve(&name)?.0;
+                    let other = right.scope.resolve(&name)?.0.moved(left.relation.fields.len());
+                    let span = written.relation.span();
+                    conditions.push(compare(one, BinaryOperator::Equal, other, span)?.expression);
+                }
+                let mut joined = join(kind, left, right, conditions);
+                names.iter().for_each(|name| joined.scope.hide_second(&name.to_string()));
+                Ok(joined)
+            }
+            JoinConstraint::None => Ok(join(kind, left, right, Vec::new())),
+            JoinConstraint::Natural => Err(SqlError::new(
+                written.relation.span(),
+                "NATURAL JOIN is not supported",
+                "name the columns: JOIN … USING (a, b)",
+            )),
         }
-        self.factor(&table.relation)
     }
 
     fn factor(&self, factor: &TableFactor) -> Result<Source> {
@@ -37,7 +69,7 @@ impl Planner<'_> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let name = table_name(name)?;
-                self.table(&name).and_then(|relation| aliased(relation, alias.as_ref(), Some(name.name)))
+                self.table(&name).and_then(|relation| aliased(relation, alias.as_ref(), Some(&name.name)))
             }
             TableFactor::Table { name, alias, args: Some(arguments), .. } => {
                 let called = window::Called { name: name.to_string(), span: name.span(), arguments: &arguments.args };
@@ -82,12 +114,31 @@ fn table_name(name: &ObjectName) -> Result<TableName> {
     TableName::of(name).ok_or_else(|| unknown_database(name.span(), &name.to_string()))
 }
 
-fn aliased(relation: Relation, alias: Option<&TableAlias>, name: Option<String>) -> Result<Source> {
-    match alias {
-        None => Ok(Source { relation, qualifier: name }),
-        Some(alias) => {
-            let qualifier = Some(alias.name.value.clone());
-            Ok(Source { relation: with_column_names(relation, alias)?, qualifier })
+fn aliased(relation: Relation, alias: Option<&TableAlias>, name: Option<&str>) -> Result<Source> {
+    let (relation, qualifier) = match alias {
+        None => (relation, name),
+        Some(alias) => (with_column_names(relation, alias)?, Some(alias.name.value.as_str())),
+    };
+    Ok(Source { scope: Scope::of(&relation, qualifier), relation })
+}
+
+fn join(kind: JoinKind, left: Source, right: Source, conditions: Vec<Expression>) -> Source {
+    let relation = joined(kind, left.relation, right.relation, conditions);
+    let scope = left.scope.beside(right.scope).with_fields(&relation.fields);
+    Source { relation, scope }
+}
+
+fn kind_of(join: &Join) -> Result<(JoinKind, &JoinConstraint)> {
+    match &join.join_operator {
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
+            Ok((JoinKind::Inner, constraint))
+        }
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Ok((JoinKind::Left, constraint)),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => Ok((JoinKind::Right, constraint)),
+        JoinOperator::FullOuter(constraint) => Ok((JoinKind::Full, constraint)),
+        _ => {
+            let message = format!("this form of join is not supported: {}", join.to_string().trim());
+            Err(SqlError::new(join.relation.span(), message, "use JOIN, LEFT JOIN, RIGHT JOIN or FULL JOIN"))
         }
     }
 }
@@ -131,23 +182,6 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
         return Err(SqlError::new(name.span(), "the table has a modifier that is not supported", "use the name alone"));
     }
     Ok(())
-}
-
-fn refused_join(join: &Join) -> SqlError {
-    match join.join_operator {
-        JoinOperator::CrossApply | JoinOperator::OuterApply => {
-            SqlError::new(join.relation.span(), "APPLY is not supported", "select from one table")
-        }
-        _ => join_refused(join.relation.span()),
-    }
-}
-
-fn join_refused(span: Span) -> SqlError {
-    SqlError::new(
-        span,
-        "joins are not supported",
-        "read one table in each query, and join before the stream is written",
-    )
 }
 
 fn refused_factor(factor: &TableFactor) -> SqlError {

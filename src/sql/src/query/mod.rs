@@ -3,14 +3,17 @@
 mod aggregate;
 mod call;
 mod from;
+mod interval;
+mod join;
 mod select;
+mod union;
 mod window;
 
 pub(crate) use from::renamed;
 
 use std::collections::BTreeMap;
 
-use sqlparser::ast::{LimitClause, Query, SetExpr, SetOperator, Spanned, With};
+use sqlparser::ast::{LimitClause, Query, SetExpr, Spanned, With};
 use sqlparser::tokenizer::Span;
 
 use crate::error::{Result, SqlError};
@@ -58,12 +61,9 @@ impl<'a> Planner<'a> {
         match body {
             SetExpr::Select(select) => self.select(select),
             SetExpr::Query(query) => self.query(query),
-            SetExpr::SetOperation { op, right, .. } => {
-                let remedy = match op {
-                    SetOperator::Union => "write one INSERT INTO for each of the queries",
-                    _ => "filter with a condition on the columns",
-                };
-                Err(SqlError::new(right.span(), format!("{op} is not supported"), remedy))
+            SetExpr::SetOperation { op, set_quantifier, left, right } => {
+                let quantifier = (*op, *set_quantifier);
+                union::combined(quantifier, self.body(left)?, self.body(right)?, right.span())
             }
             SetExpr::Values(values) => {
                 Err(SqlError::new(values.span(), "VALUES is not supported", "read the rows from a table"))

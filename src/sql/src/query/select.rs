@@ -1,27 +1,30 @@
 //! SELECT.
 
-use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
+use sqlparser::ast::{Distinct, Expr, GroupByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 use sqlparser::tokenizer::Span;
 
+use super::from::Source;
+use super::join::{absorbed, settled};
 use super::{Planner, aggregate};
-use crate::bind::{Binder, Scope, Typed};
+use crate::bind::{Binder, Typed};
 use crate::error::{Result, SqlError};
-use crate::relation::{Field, Relation, Role};
+use crate::relation::{Field, Relation, Role, conjuncts};
 
 impl Planner<'_> {
     pub(super) fn select(&self, select: &Select) -> Result<Relation> {
         let start = select.select_token.0.span;
         refuse_clauses(select, start)?;
-        let source = self.from(&select.from, start)?;
-        let scope = Scope::of(&source.relation, source.qualifier.as_deref());
+        let Source { relation, scope } = self.from(&select.from, start)?;
         let relation = match &select.selection {
             Some(condition) => {
                 let condition = Binder::over(&scope).condition(condition, "WHERE")?;
-                source.relation.filtered(condition.expression)
+                absorbed(relation, conjuncts(condition.expression))
             }
-            None => source.relation,
+            None => relation,
         };
-        match aggregate::plan(select, group_by(select)?, relation, &scope)? {
+        let relation = settled(relation, start)?;
+        let scope = scope.with_fields(&relation.fields);
+        let selected = match aggregate::plan(select, group_by(select)?, relation, &scope)? {
             aggregate::Outcome::Plain(relation) => {
                 refuse_having(select)?;
                 project(relation, Binder::over(&scope), &select.projection)
@@ -36,6 +39,13 @@ impl Planner<'_> {
                     None => aggregated.relation,
                 };
                 project(relation, binder, &select.projection)
+            }
+        }?;
+        match &select.distinct {
+            None | Some(Distinct::All) => Ok(selected),
+            Some(Distinct::Distinct) => Ok(aggregate::distinct(selected)),
+            Some(Distinct::On(_)) => {
+                Err(SqlError::new(start, "DISTINCT ON is not supported", "keep the first row with ROW_NUMBER"))
             }
         }
     }
@@ -120,10 +130,6 @@ fn name_of(expression: &Expr, place: usize) -> String {
 }
 
 fn refuse_clauses(select: &Select, start: Span) -> Result<()> {
-    if select.distinct.is_some() {
-        let remedy = "GROUP BY the columns in a window instead";
-        return Err(SqlError::new(start, "SELECT DISTINCT is not supported", remedy));
-    }
     if let Some(window) = select.named_window.first() {
         return Err(SqlError::new(window.span(), "WINDOW is not supported", "use TUMBLE or HOP in FROM"));
     }

@@ -1,19 +1,18 @@
 //! Window functions in FROM: `TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND))`.
 //!
-//! They only mark the rows: the aggregation that follows assigns them to windows.
+//! They put every row out once for each of its windows. Where the rows are then aggregated in these windows, the
+//! optimiser spares the copies ([`crate::optimise`]).
 
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
 use sqlparser::tokenizer::Span;
-use tidemill_plan::{Expression, Window, WindowOutput};
+use tidemill_plan::{AssignWindows, Clock, Expression, NodeKind, Window};
 
 use super::Planner;
 use crate::bind::{Scope, interval_ms};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role};
-use crate::types;
+use crate::types::{self, TIMESTAMP};
 
-const COLUMNS: [(&str, WindowOutput); 3] =
-    [("window_start", WindowOutput::Start), ("window_end", WindowOutput::End), ("window_time", WindowOutput::Time)];
 const TUMBLE: &[&str] = &["DATA", "TIMECOL", "SIZE", "OFFSET"];
 const HOP: &[&str] = &["DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"];
 
@@ -144,26 +143,36 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Marks the rows with the window. Until they are aggregated, its columns hold the row's time.
+/// The rows, once for each window that they are in, with the window's bounds and time.
 fn assigned(relation: Relation, descriptor: &Expr, window: Window, span: Span) -> Result<Relation> {
-    if relation.window.is_some() {
-        return Err(SqlError::new(span, "the rows are in windows already", "aggregate the inner windows first"));
+    let (time_column, time, clock) = time_column(&relation, descriptor)?;
+    if !relation.only_grows() {
+        let message = "rows that may be taken back cannot be assigned to windows";
+        return Err(SqlError::new(span, message, "assign them before they are aggregated or joined"));
     }
-    let (time_column, time) = time_column(&relation, descriptor)?;
     let mut fields = relation.fields.clone();
-    let mut projection: Vec<Expression> = (0..fields.len()).map(Expression::Column).collect();
-    for (name, output) in COLUMNS {
-        if fields.iter().any(|field| field.name == name) {
-            let message = format!("the input has a column `{name}` already");
+    let bound = |name: &str, role| Field { role, ..Field::plain(name, TIMESTAMP, false) };
+    let new = [
+        bound("window_start", Role::WindowStart(clock)),
+        bound("window_end", Role::WindowEnd(clock)),
+        Field { nullable: false, ..time.named("window_time") },
+    ];
+    for field in &new {
+        if fields.iter().any(|known| known.name == field.name) {
+            let message = format!("the input has a column `{}` already", field.name);
             return Err(SqlError::new(span, message, "rename it with AS in a subquery or view"));
         }
-        projection.push(Expression::Column(time_column));
-        fields.push(Field { role: Role::Window(output), nullable: false, ..time.named(name) });
     }
-    Ok(Relation { window: Some(window), ..relation.calc(None, projection, fields) })
+    // A row's own time says nothing of the watermark any more once it stands for its windows.
+    for field in fields.iter_mut().filter(|field| field.role.clock().is_some()) {
+        field.role = Role::Plain;
+    }
+    fields.extend(new);
+    let kind = NodeKind::AssignWindows(AssignWindows { window, time_column });
+    Ok(Relation::operator(kind, vec![relation], fields))
 }
 
-fn time_column(relation: &Relation, descriptor: &Expr) -> Result<(usize, Field)> {
+fn time_column(relation: &Relation, descriptor: &Expr) -> Result<(usize, Field, Clock)> {
     let wrong = || {
         SqlError::new(descriptor.span(), format!("expected DESCRIPTOR(column) but found `{descriptor}`"), usage(TUMBLE))
     };
@@ -177,8 +186,8 @@ fn time_column(relation: &Relation, descriptor: &Expr) -> Result<(usize, Field)>
         return Err(wrong());
     };
     let (typed, role) = Scope::of(relation, None).resolve(std::slice::from_ref(name))?;
-    match (role, typed.expression) {
-        (Role::Rowtime, Expression::Column(place)) => Ok((place, relation.fields[place].clone())),
+    match (role.clock(), typed.expression) {
+        (Some(clock), Expression::Column(place)) => Ok((place, relation.fields[place].clone(), clock)),
         _ => {
             let message = format!(
                 "`{}` ({}) has no watermark, so windows would never end",

@@ -1,0 +1,66 @@
+//! Which rows of a plan may be taken back, and in which form that is told. Pure.
+
+use tidemill_plan::{Changelog, Clock, JoinKind, Keep, NodeKind, OverOrder, RankEmit, Table};
+
+/// Whether an operator's output only grows, given whether all its inputs do.
+pub(crate) fn only_grows(kind: &NodeKind, inputs: bool) -> bool {
+    match kind {
+        NodeKind::Source(_) => true,
+        NodeKind::GroupAggregate(_) | NodeKind::Normalize(_) => false,
+        NodeKind::WindowAggregate(_) | NodeKind::Sort(_) | NodeKind::MatchRecognize(_) => true,
+        NodeKind::IntervalJoin(_) | NodeKind::TemporalJoin(_) => true,
+        NodeKind::Over(over) => !matches!(over.order, OverOrder::Columns(_)),
+        NodeKind::Join(join) => inputs && matches!(join.kind, JoinKind::Inner | JoinKind::Semi),
+        NodeKind::Rank(rank) => matches!(rank.emit, RankEmit::AtWindowEnd { .. }),
+        NodeKind::Deduplicate(deduplicate) => deduplicate.clock == Clock::Processing && deduplicate.keep == Keep::First,
+        NodeKind::Calc(_)
+        | NodeKind::Expand(_)
+        | NodeKind::Unnest(_)
+        | NodeKind::AssignWindows(_)
+        | NodeKind::LookupJoin(_)
+        | NodeKind::Limit(_)
+        | NodeKind::Union
+        | NodeKind::Sink(_) => inputs,
+    }
+}
+
+/// What the reader of a changelog can do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Every row that is replaced must be told.
+    Retract,
+    /// The replacing row is enough.
+    Upsert,
+}
+
+/// What an operator that changes what it has put out puts out, if it can choose.
+pub(crate) fn chosen(kind: &NodeKind, wanted: Wanted) -> Changelog {
+    if wanted == Wanted::Retract {
+        return Changelog::Retract;
+    }
+    let key = match kind {
+        NodeKind::GroupAggregate(aggregate) => (0..aggregate.keys.len()).collect(),
+        NodeKind::Deduplicate(deduplicate) => deduplicate.keys.clone(),
+        NodeKind::Rank(rank) if rank.first == rank.last => rank.partition.clone(),
+        _ => return Changelog::Retract,
+    };
+    Changelog::Upsert { key }
+}
+
+/// What an operator needs of its inputs, given what is wanted of itself.
+pub(crate) fn needed(kind: &NodeKind, wanted: Wanted) -> Wanted {
+    match kind {
+        // Without a filter a calculation hands on what it gets; with one, a row that no longer passes has to be known.
+        NodeKind::Calc(calc) if calc.filter.is_none() => wanted,
+        _ => Wanted::Retract,
+    }
+}
+
+/// How a sink takes changes; none if it takes only rows that stay.
+pub(crate) fn taken_by(table: &Table) -> Option<Wanted> {
+    match table.connector.as_str() {
+        "blackhole" => Some(Wanted::Upsert),
+        "print" | "log" => Some(Wanted::Retract),
+        _ => None,
+    }
+}

@@ -1,0 +1,283 @@
+//! Joins: where each condition on them is tested, and which kind of execution they get once all are known.
+
+use sqlparser::tokenizer::Span;
+use tidemill_plan::{
+    BinaryOperator, Clock, Expression, IntervalJoin, Join, JoinKey, JoinKind, JoinOn, LateRows, NodeKind,
+};
+
+use super::interval::Bounds;
+use crate::error::{Result, SqlError};
+use crate::expressions::{columns, substitute};
+use crate::optimise::is_left_only;
+use crate::relation::{Field, Node, Relation, Role, conjunction, is_fallible};
+
+/// Joins two relations; the conditions are over the columns of both. What can be tested on one side goes there.
+pub(super) fn joined(kind: JoinKind, left: Relation, right: Relation, conditions: Vec<Expression>) -> Relation {
+    let fields = fields(kind, &left, &right, |field| field.clone());
+    let width = left.fields.len();
+    let (mut left, mut right, mut kept) = (left, right, Vec::new());
+    for condition in conditions {
+        match side(&condition, width) {
+            Some(Side::Left) if matches!(kind, JoinKind::Inner | JoinKind::Right | JoinKind::Semi) => {
+                left = absorbed(left, vec![condition]);
+            }
+            Some(Side::Right) if !matches!(kind, JoinKind::Right | JoinKind::Full) => {
+                right = absorbed(right, vec![moved(&condition, width)]);
+            }
+            Some(_) | None => kept.push(condition),
+        }
+    }
+    let node = Node::Joined { kind, left: Box::new(left), right: Box::new(right), conditions: kept };
+    Relation { node, fields }
+}
+
+/// Keeps the rows for which all conditions hold. Conditions on a join are tested in it or below it, if they may.
+pub(super) fn absorbed(relation: Relation, conditions: Vec<Expression>) -> Relation {
+    let Relation { node, fields } = relation;
+    let Node::Joined { kind, left, right, conditions: mut joined_by } = node else {
+        let relation = Relation { node, fields };
+        return match conjunction(conditions) {
+            Some(condition) => relation.filtered(condition),
+            None => relation,
+        };
+    };
+    let width = left.fields.len();
+    let (mut left, mut right, mut above) = (*left, *right, Vec::new());
+    for condition in conditions {
+        match side(&condition, width) {
+            _ if is_fallible(&condition) => above.push(condition),
+            Some(Side::Left) if !matches!(kind, JoinKind::Right | JoinKind::Full) => {
+                left = absorbed(left, vec![condition]);
+            }
+            Some(Side::Right) if matches!(kind, JoinKind::Inner | JoinKind::Right) => {
+                right = absorbed(right, vec![moved(&condition, width)]);
+            }
+            None if kind == JoinKind::Inner => joined_by.push(condition),
+            Some(_) | None => above.push(condition),
+        }
+    }
+    let node = Node::Joined { kind, left: Box::new(left), right: Box::new(right), conditions: joined_by };
+    let relation = Relation { node, fields };
+    match conjunction(above) {
+        Some(condition) => relation.filtered(condition),
+        None => relation,
+    }
+}
+
+enum Side {
+    Left,
+    Right,
+}
+
+/// The only side that a condition reads; none if it reads both, or neither.
+fn side(condition: &Expression, width: usize) -> Option<Side> {
+    let read = columns(condition);
+    match (read.iter().any(|place| *place < width), read.iter().any(|place| *place >= width)) {
+        (true, false) => Some(Side::Left),
+        (false, true) => Some(Side::Right),
+        (true, true) | (false, false) => None,
+    }
+}
+
+fn moved(expression: &Expression, width: usize) -> Expression {
+    substitute(expression, &|place| Expression::Column(place - width))
+}
+
+/// The columns of a join, each first taken through `through`; sides that may be padded may be NULL.
+fn fields(kind: JoinKind, left: &Relation, right: &Relation, through: impl Fn(&Field) -> Field) -> Vec<Field> {
+    let padded = |field: &Field| Field { role: Role::Plain, ..field.nullable() };
+    let side = |relation: &Relation, pads: bool| -> Vec<Field> {
+        relation.fields.iter().map(&through).map(|field| if pads { padded(&field) } else { field }).collect()
+    };
+    let mut fields = side(left, matches!(kind, JoinKind::Right | JoinKind::Full));
+    if !is_left_only(kind) {
+        fields.extend(side(right, matches!(kind, JoinKind::Left | JoinKind::Full)));
+    }
+    fields
+}
+
+/// Gives the joins of this SELECT the kind of execution that their conditions allow.
+pub(super) fn settled(relation: Relation, span: Span) -> Result<Relation> {
+    let Relation { node, fields } = relation;
+    match node {
+        Node::Calc { input, filter, projection } if is_unsettled(&input) => {
+            let input = settled(*input, span)?;
+            // Roles may have changed below. Only conditions stand above joins here, so columns keep their places.
+            let fields =
+                fields.into_iter().zip(&input.fields).map(|(field, below)| Field { role: below.role, ..field });
+            let fields = fields.collect();
+            Ok(Relation { node: Node::Calc { input: Box::new(input), filter, projection }, fields })
+        }
+        Node::Joined { kind, left, right, conditions } => {
+            settle(kind, settled(*left, span)?, settled(*right, span)?, conditions, span)
+        }
+        node => Ok(Relation { node, fields }),
+    }
+}
+
+fn is_unsettled(relation: &Relation) -> bool {
+    match &relation.node {
+        Node::Joined { .. } => true,
+        Node::Calc { input, .. } => is_unsettled(input),
+        Node::Scan { .. } | Node::Operator { .. } => false,
+    }
+}
+
+fn settle(
+    kind: JoinKind,
+    left: Relation,
+    right: Relation,
+    conditions: Vec<Expression>,
+    span: Span,
+) -> Result<Relation> {
+    if let Some(bounds) = Bounds::of(&left, &right, &conditions) {
+        let rest = bounds.without(conditions);
+        return Ok(placed(kind, left, right, rest, |on| {
+            NodeKind::IntervalJoin(IntervalJoin {
+                kind,
+                on,
+                left_time: bounds.left_time,
+                right_time: bounds.right_time,
+                lower_ms: bounds.lower_ms,
+                upper_ms: bounds.upper_ms,
+                late: LateRows::AreJoined,
+            })
+        }));
+    }
+    if let Some((left_end, right_end)) = common_window(&left, &right, &conditions) {
+        if !left.only_grows() || !right.only_grows() {
+            let message = "rows of windows that may be taken back cannot be joined";
+            return Err(SqlError::new(span, message, "join rows that stay, and aggregate afterwards"));
+        }
+        return Ok(placed(kind, left, right, conditions, |on| {
+            NodeKind::IntervalJoin(IntervalJoin {
+                kind,
+                on,
+                left_time: left_end,
+                right_time: right_end,
+                lower_ms: 0,
+                upper_ms: 0,
+                late: LateRows::AreDropped,
+            })
+        }));
+    }
+    let timeless =
+        |relation: Relation| Relation { fields: relation.fields.iter().map(Field::timeless).collect(), ..relation };
+    Ok(placed(kind, timeless(left), timeless(right), conditions, |on| {
+        NodeKind::Join(Join { kind, on, state_ttl_ms: [None, None] })
+    }))
+}
+
+/// The window ends of both sides if the conditions say that the windows are the same.
+fn common_window(left: &Relation, right: &Relation, conditions: &[Expression]) -> Option<(usize, usize)> {
+    let role = |relation: &Relation, wanted: fn(Role) -> bool| {
+        relation
+            .fields
+            .iter()
+            .enumerate()
+            .filter(move |(_, field)| wanted(field.role))
+            .map(|(place, _)| place)
+            .collect::<Vec<_>>()
+    };
+    let equal = |wanted: fn(Role) -> bool| {
+        let (lefts, rights) = (role(left, wanted), role(right, wanted));
+        let pairs = lefts.iter().flat_map(|left| rights.iter().map(move |right| (*left, *right)));
+        let mut pairs = pairs.collect::<Vec<_>>().into_iter();
+        pairs.find(|(one, other)| {
+            let other = other + left.fields.len();
+            conditions.iter().any(|condition| is_equality(condition, *one, other))
+        })
+    };
+    equal(|role| matches!(role, Role::WindowStart(Clock::Event)))?;
+    equal(|role| matches!(role, Role::WindowEnd(Clock::Event)))
+}
+
+fn is_equality(condition: &Expression, one: usize, other: usize) -> bool {
+    let Expression::Binary { left, operator: BinaryOperator::Equal, right } = condition else { return false };
+    match (&**left, &**right) {
+        (Expression::Column(a), Expression::Column(b)) => (*a, *b) == (one, other) || (*b, *a) == (one, other),
+        _ => false,
+    }
+}
+
+/// Takes the equalities out of the conditions as keys, which become columns of the sides where they are not yet, and
+/// puts the join between. The result has the columns of the sides as they were.
+fn placed(
+    kind: JoinKind,
+    left: Relation,
+    right: Relation,
+    conditions: Vec<Expression>,
+    operator: impl FnOnce(JoinOn) -> NodeKind,
+) -> Relation {
+    let (left_width, right_width) = (left.fields.len(), right.fields.len());
+    let output = fields(kind, &left, &right, Field::clone);
+    let (mut lefts, mut rights) = (Computed::over(&left), Computed::over(&right));
+    let (mut keys, mut rest) = (Vec::new(), Vec::new());
+    for condition in conditions {
+        match equality(&condition, left_width) {
+            Some((one, other)) => {
+                keys.push(JoinKey {
+                    left: lefts.place(one),
+                    right: rights.place(moved(&other, left_width)),
+                    nulls_equal: false,
+                });
+            }
+            None => rest.push(condition),
+        }
+    }
+    let (left, right) = (lefts.onto(left), rights.onto(right));
+    let shift = |place: usize| {
+        Expression::Column(if place < left_width { place } else { place - left_width + left.fields.len() })
+    };
+    let condition = conjunction(rest).map(|condition| substitute(&condition, &shift));
+    let joined_fields = fields(kind, &left, &right, Field::clone);
+    let places: Vec<usize> = match is_left_only(kind) {
+        true => (0..left_width).collect(),
+        false => (0..left_width).chain(left.fields.len()..left.fields.len() + right_width).collect(),
+    };
+    let is_whole = joined_fields.len() == output.len();
+    let relation = Relation::operator(operator(JoinOn { keys, condition }), vec![left, right], joined_fields);
+    if is_whole { relation } else { Relation { fields: output, ..relation.picked(&places) } }
+}
+
+/// The two sides of an equality, the left input's first.
+fn equality(condition: &Expression, width: usize) -> Option<(Expression, Expression)> {
+    let Expression::Binary { left, operator: BinaryOperator::Equal, right } = condition else { return None };
+    match (side(left, width)?, side(right, width)?) {
+        (Side::Left, Side::Right) => Some(((**left).clone(), (**right).clone())),
+        (Side::Right, Side::Left) => Some(((**right).clone(), (**left).clone())),
+        (Side::Left, Side::Left) | (Side::Right, Side::Right) => None,
+    }
+}
+
+/// Columns that are computed behind a relation's own.
+struct Computed {
+    fields: Vec<Field>,
+    expressions: Vec<Expression>,
+}
+
+impl Computed {
+    fn over(relation: &Relation) -> Self {
+        Self {
+            fields: relation.fields.clone(),
+            expressions: (0..relation.fields.len()).map(Expression::Column).collect(),
+        }
+    }
+
+    fn place(&mut self, expression: Expression) -> usize {
+        if let Some(place) = self.expressions.iter().position(|known| *known == expression) {
+            return place;
+        }
+        let data_type = crate::check::type_over(&expression, &self.fields);
+        self.fields.push(Field::plain("key", data_type, true));
+        self.expressions.push(expression);
+        self.expressions.len() - 1
+    }
+
+    fn onto(self, relation: Relation) -> Relation {
+        if self.expressions.len() == relation.fields.len() {
+            return relation;
+        }
+        relation.calc(None, self.expressions, self.fields)
+    }
+}
