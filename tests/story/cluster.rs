@@ -20,6 +20,7 @@ pub enum Kind {
     Namespace,
     Secret,
     Pod,
+    Deployment,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             Kind::Namespace => ("", "v1", "Namespace"),
             Kind::Secret => ("", "v1", "Secret"),
             Kind::Pod => ("", "v1", "Pod"),
+            Kind::Deployment => ("apps", "v1", "Deployment"),
         };
         ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
     }
@@ -111,6 +113,21 @@ impl Cluster {
     /// Deletes a pod and does not wait.
     pub async fn delete_pod(&self, name: &str) {
         self.api(Kind::Pod).delete(name, &DeleteParams::default()).await.expect("delete a pod");
+    }
+
+    /// What the operator's Deployment sets an environment variable to, whichever namespace it is in.
+    pub async fn operator_setting(&self, name: &str) -> Option<String> {
+        let api = Api::<DynamicObject>::all_with(self.client.clone(), &Kind::Deployment.resource());
+        let labels = ListParams::default().labels("app.kubernetes.io/name=tidemill");
+        let list = api.list(&labels).await.expect("list Deployments");
+        let objects = list.items.into_iter().map(|object| serde_json::to_value(object).expect("an object is JSON"));
+        let variables = objects.flat_map(|object| {
+            let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array).cloned();
+            let of_container = |container: Value| container["env"].as_array().cloned().unwrap_or_default();
+            containers.unwrap_or_default().into_iter().flat_map(of_container)
+        });
+        let mut values = variables.filter(|variable| variable["name"] == name);
+        values.find_map(|variable| variable["value"].as_str().map(str::to_owned))
     }
 
     /// What a pod's HTTP server answers, asked through the API server.

@@ -84,6 +84,28 @@ async fn storage_that_refuses_is_reported_and_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: make test-cluster"]
+async fn a_bucket_without_permission_is_reported_and_waited_for() {
+    let bad = Bad::input("no-permission").await;
+    let of_operator = async |name| match bad.cluster.operator_setting(name).await {
+        Some(value) => value,
+        None => panic!("the operator has no {name}: install the chart with store.enabled or defaultStorage"),
+    };
+    bad.apply(&generator("source")).await;
+    let mut broken = application(SQL);
+    broken["spec"]["checkpoint"]["storage"] = json!({
+        "uri": of_operator("TIDEMILL_DEFAULT_STORAGE_URI").await,
+        "endpoint": of_operator("TIDEMILL_DEFAULT_STORAGE_ENDPOINT").await,
+        "options": {"access_key_id": "nobody", "secret_access_key": "wrong", "allow_http": "true"},
+    });
+    bad.apply(&broken).await;
+    let reported = bad.says_somewhere("StorageUnavailable").await;
+    assert!(reported.message().contains("credentials"), "the remedy is not in: {}", reported.message());
+    bad.patch(json!({"checkpoint": {"storage": null}})).await;
+    bad.goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: make test-cluster"]
 async fn undecodable_records_stop_the_job_until_they_may_be_skipped() {
     let bad = Bad::input("undecodable").await;
     kafka::create_topic("undecodable").await;

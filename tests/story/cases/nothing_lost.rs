@@ -28,7 +28,7 @@ async fn no_window_is_lost_or_counted_twice_whatever_happens() {
 
     let written = filler.finish(RECORDS);
     kafka::send(&names.input, page_views::closing_records(written));
-    let expected = page_views::recompute(0..written);
+    let expected = page_views::recompute(0..written).await;
     println!("{written} records, {} windows", expected.len());
     until("all windows are in the output topic", 3 * PATIENCE, async || {
         tokio::time::sleep(Duration::from_secs(2)).await;
