@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStore;
 use tidemill_model::key_groups::{HASH_VERSION, KeyGroupRange};
-use tidemill_model::snapshot::{MANIFEST_FORMAT, Manifest, SplitState};
+use tidemill_model::snapshot::{Manifest, SplitState};
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::checkpoint::read_file;
@@ -41,14 +40,14 @@ pub struct Places {
     pub allow_non_restored_state: bool,
 }
 
-/// Loads a manifest and the state files that `owned` key groups have rows in.
+/// Loads the state files of the manifest at `path` that `owned` key groups have rows in.
 pub async fn restore(
     store: &Arc<dyn ObjectStore>,
     path: &str,
+    manifest: Manifest,
     places: &Places,
     owned: KeyGroupRange,
 ) -> Result<Restored> {
-    let manifest = read_manifest(store, path).await?;
     check(&manifest, places).map_err(|refusal| refused(path, &refusal))?;
     let mut restored = Restored::default();
     for operator in manifest.operators.iter().filter(|state| places.layouts.contains_key(&state.operator)) {
@@ -66,17 +65,8 @@ pub async fn restore(
     Ok(restored)
 }
 
-/// Reads a manifest.
-pub async fn read_manifest(store: &Arc<dyn ObjectStore>, path: &str) -> Result<Manifest> {
-    let failed = |error| tidemill_storage::problem(path, "failed to read the snapshot manifest", &error);
-    let bytes = store.get(&Path::from(path)).await.map_err(failed)?.bytes().await.map_err(failed)?;
-    serde_json::from_slice(&bytes).map_err(|error| refused(path, &Refusal::Damaged(error.to_string())))
-}
-
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
-    #[error("the snapshot has format {0}, which this release cannot read")]
-    Format(u32),
     #[error("the snapshot divides keys by hash version {0}, which this release does not know")]
     HashVersion(u32),
     #[error("the state of `{operator}` was taken as [{found}], but the plan needs [{expected}]")]
@@ -88,9 +78,6 @@ enum Refusal {
 }
 
 fn check(manifest: &Manifest, places: &Places) -> std::result::Result<(), Refusal> {
-    if manifest.format != MANIFEST_FORMAT {
-        return Err(Refusal::Format(manifest.format));
-    }
     if manifest.hash_version != HASH_VERSION {
         return Err(Refusal::HashVersion(manifest.hash_version));
     }
@@ -117,7 +104,7 @@ fn check(manifest: &Manifest, places: &Places) -> std::result::Result<(), Refusa
 
 fn refused(path: &str, refusal: &Refusal) -> Problem {
     let remedy = match refusal {
-        Refusal::Format(_) | Refusal::HashVersion(_) => "run the release that took the snapshot",
+        Refusal::HashVersion(_) => "run the release that took the snapshot",
         Refusal::Layout { .. } => {
             "change the SQL so that keys and aggregates stay the same, or start empty with spec.restore"
         }
@@ -135,7 +122,7 @@ fn refused(path: &str, refusal: &Refusal) -> Problem {
 #[cfg(test)]
 mod tests {
     use tidemill_model::job::ApplicationId;
-    use tidemill_model::snapshot::OperatorState;
+    use tidemill_model::snapshot::{MANIFEST_FORMAT, OperatorState};
     use tidemill_model::{CheckpointId, Epoch, Incarnation};
 
     use super::*;
@@ -180,11 +167,5 @@ mod tests {
     fn state_without_a_place_is_dropped_only_if_the_user_says_so() {
         assert_eq!(check(&manifest(), &places("sum", "old", false)), Err(Refusal::Orphan("count".into())));
         assert_eq!(check(&manifest(), &places("sum", "old", true)), Ok(()));
-    }
-
-    #[test]
-    fn a_later_format_is_refused() {
-        let later = Manifest { format: 2, ..manifest() };
-        assert_eq!(check(&later, &places("count", "old", true)), Err(Refusal::Format(2)));
     }
 }

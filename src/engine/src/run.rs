@@ -13,13 +13,14 @@ use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_model::snapshot::ApplicationPaths;
 use tidemill_model::status::Problem;
 use tidemill_plan::{Fields, NodeKind, StreamPlan, Watermark};
+use tidemill_storage::ApplicationStore;
 use tokio::runtime::Runtime;
 
 use crate::checkpoint::{Claims, Collector, CommitJob, Committers, Parts, Uploads};
 use crate::connector::{Connectors, Sink, Source, Split, TaskContext};
 use crate::operator::{Result, internal};
 use crate::progress::Board;
-use crate::restore::{Places, Restored, read_manifest, restore};
+use crate::restore::{Places, Restored, restore};
 use crate::stages::{Stages, cut};
 use crate::timely_adapter::{self, Handshake, Place, Requests};
 
@@ -239,7 +240,10 @@ fn open(
     let stateful = places.layouts.len();
     let restored = match &start.restore {
         None => Restored::default(),
-        Some(path) => runtime.block_on(restore(store, path, &places, owned(start)))?,
+        Some(path) => runtime.block_on(async {
+            let manifest = ApplicationStore::new(store.clone(), &start.job.application).read_manifest(path).await?;
+            restore(store, path, manifest, &places, owned(start)).await
+        })?,
     };
     let tables = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
     let board = Board::new(
@@ -310,7 +314,8 @@ fn commit_pending(
     commits: &Sender<CommitJob>,
 ) -> Result<()> {
     let Some(pending) = &start.commit else { return Ok(()) };
-    let manifest = runtime.block_on(read_manifest(store, &pending.manifest))?;
+    let application = ApplicationStore::new(store.clone(), &start.job.application);
+    let manifest = runtime.block_on(application.read_manifest(&pending.manifest))?;
     let is_ours = |slot: u32| slot % start.job.workers == start.worker;
     let committables = manifest.committables.into_iter().filter(|each| is_ours(each.slot)).collect();
     commits

@@ -1,7 +1,7 @@
 //! The operator's own metrics. Those of jobs are served by the workers.
 
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
@@ -62,7 +62,15 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub fn reconciled(&self, kind: &'static str, outcome: &'static str, took: Duration) {
+    /// Runs a step of a resource of this kind, counting and timing it.
+    pub async fn reconcile<T, E>(&self, kind: &'static str, step: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let begun = Instant::now();
+        let result = step.await;
+        self.reconciled(kind, if result.is_ok() { "ok" } else { "error" }, begun.elapsed());
+        result
+    }
+
+    fn reconciled(&self, kind: &'static str, outcome: &'static str, took: Duration) {
         self.reconciles.get_or_create(&Outcome { kind, outcome }).inc();
         self.duration.get_or_create(&Kind { kind }).observe(took.as_secs_f64());
     }

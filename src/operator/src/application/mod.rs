@@ -17,7 +17,7 @@ mod world;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::controller::Action as Requeue;
@@ -47,11 +47,8 @@ pub enum ReconcileError {
 /// Brings one Application a step further.
 pub async fn reconcile(app: Arc<Application>, context: Arc<Context>) -> Result<Requeue, ReconcileError> {
     let (namespace, name) = (app.namespace().unwrap_or_default(), app.name_any());
-    let begun = Instant::now();
-    let result = reconcile_at(&context, &namespace, &name, Timestamp::now()).await;
-    let outcome = if result.is_ok() { "ok" } else { "error" };
-    context.metrics.reconciled("Application", outcome, begun.elapsed());
-    result
+    let step = reconcile_at(&context, &namespace, &name, Timestamp::now());
+    context.metrics.reconcile("Application", step).await
 }
 
 /// The same at a given time: read, plan, say what is going to happen, do it.

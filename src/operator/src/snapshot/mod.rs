@@ -9,7 +9,7 @@ mod plan;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::controller::Action as Requeue;
@@ -33,11 +33,8 @@ pub enum SnapshotError {
 
 pub async fn reconcile(snapshot: Arc<ApplicationSnapshot>, context: Arc<Context>) -> Result<Requeue, SnapshotError> {
     let (namespace, name) = (snapshot.namespace().unwrap_or_default(), snapshot.name_any());
-    let begun = Instant::now();
-    let result = reconcile_at(&context, &namespace, &name, Timestamp::now()).await;
-    let outcome = if result.is_ok() { "ok" } else { "error" };
-    context.metrics.reconciled("ApplicationSnapshot", outcome, begun.elapsed());
-    result
+    let step = reconcile_at(&context, &namespace, &name, Timestamp::now());
+    context.metrics.reconcile("ApplicationSnapshot", step).await
 }
 
 pub async fn reconcile_at(

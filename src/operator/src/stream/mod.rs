@@ -2,7 +2,7 @@
 //! touches nothing outside: a Stream stands for data that belongs to somebody else.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::api::PostParams;
@@ -32,11 +32,7 @@ pub struct StreamContext {
 }
 
 pub async fn reconcile(stream: Arc<Stream>, context: Arc<StreamContext>) -> Result<Requeue, StreamError> {
-    let begun = Instant::now();
-    let result = bring_up_to_date(&stream, &context).await;
-    let outcome = if result.is_ok() { "ok" } else { "error" };
-    context.context.metrics.reconciled("Stream", outcome, begun.elapsed());
-    result
+    context.context.metrics.reconcile("Stream", bring_up_to_date(&stream, &context)).await
 }
 
 pub fn retry(_: Arc<Stream>, _: &StreamError, _: Arc<StreamContext>) -> Requeue {
