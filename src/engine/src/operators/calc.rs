@@ -96,14 +96,14 @@ impl StreamOperator for CalcOperator {
     }
 }
 
-fn reads(expression: &Expression, place: usize) -> bool {
+pub(super) fn reads(expression: &Expression, place: usize) -> bool {
     let mut found = false;
     visit(expression, &mut |column| found |= column == place);
     found
 }
 
 /// The expression over the columns `kept`, in that order.
-fn renumbered(expression: &Expression, kept: &[usize]) -> Expression {
+pub(super) fn renumbered(expression: &Expression, kept: &[usize]) -> Expression {
     let mut expression = expression.clone();
     visit_mut(&mut expression, &mut |column| {
         // A column that is not there stays out of range, so that building refuses it.

@@ -1,6 +1,7 @@
 //! The dataflow's operators, a folder or file each.
 
 mod calc;
+mod join;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -29,12 +30,12 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
     match &node.kind {
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
+        NodeKind::Join(join) => join::build_regular(join, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::GroupAggregate(_)
         | NodeKind::Over(_)
-        | NodeKind::Join(_)
         | NodeKind::IntervalJoin(_)
         | NodeKind::TemporalJoin(_)
         | NodeKind::LookupJoin(_)

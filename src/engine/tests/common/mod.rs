@@ -1,6 +1,7 @@
 //! A plan that counts and sums values per key in windows, its input, and what a batch recomputation makes of it.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod joins;
 pub mod table;
 
 use std::collections::BTreeMap;
