@@ -63,6 +63,12 @@ pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlE
     })
 }
 
+/// The columns that a query gives, as name and SQL type, in a text of definitions (tables, views, settings).
+pub fn columns(definitions: &str, query: &str) -> Result<Vec<(String, String)>, SqlError> {
+    let fields = session::columns(definitions, query)?;
+    Ok(fields.into_iter().map(|field| (field.name, types::name(&field.data_type))).collect())
+}
+
 /// The plan as a readable tree for each sink: operators with their uid, columns, keys, windows, changelog and state.
 pub fn explain(compiled: &Compiled) -> String {
     let warnings: String = compiled.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();

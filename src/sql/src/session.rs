@@ -12,7 +12,7 @@ use crate::definition::{self, Defined};
 use crate::error::{Place, Result, SqlError, Warning};
 use crate::insert;
 use crate::query::{self, Planner, Tables};
-use crate::relation::{Relation, Role};
+use crate::relation::{Field, Relation, Role};
 use crate::settings::Settings;
 use crate::statement::{self, CreateTable, CreateView, Insert, Placed, Statement, TableName};
 use crate::table::Table;
@@ -46,6 +46,21 @@ pub(crate) fn read(text: &str, catalog: &[TableDefinition]) -> Result<Script> {
         }
     }
     session.finish(text)
+}
+
+/// The columns of a query behind a text of definitions.
+pub(crate) fn columns(definitions: &str, query: &str) -> Result<Vec<Field>> {
+    let mut session = Session::new(&[]);
+    for tokens in tokens::statements(definitions)? {
+        for placed in statement::parse(tokens)? {
+            session.execute(placed)?;
+        }
+    }
+    let mut fields = Vec::new();
+    for tokens in tokens::statements(query)? {
+        fields = Planner::new(&session).query(&*statement::parse_query_alone(tokens)?)?.fields;
+    }
+    Ok(fields)
 }
 
 struct Session<'a> {

@@ -9,7 +9,7 @@ use sqlparser::ast::{DataType, Expr, Ident, ObjectName, Query};
 use sqlparser::tokenizer::{Location, Span};
 
 pub(crate) use create::parse_column_type;
-pub(crate) use parse::{parse, parse_expression, unknown_database};
+pub(crate) use parse::{parse, parse_expression, parse_query_alone, unknown_database};
 
 /// A statement and where it begins.
 #[derive(Clone, Debug)]

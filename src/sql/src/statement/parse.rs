@@ -33,6 +33,14 @@ pub(crate) fn parse(tokens: StatementTokens) -> Result<Vec<Placed>> {
     Ok(statements)
 }
 
+/// Parses a query that is nobody's part.
+pub(crate) fn parse_query_alone(tokens: StatementTokens) -> Result<Box<Query>> {
+    let mut parser = parser_of(tokens.0);
+    let query = parse_query(&mut parser)?;
+    expect_end(&parser)?;
+    Ok(query)
+}
+
 /// Parses an expression of a catalog table.
 pub(crate) fn parse_expression(text: &str) -> Result<Expr> {
     let mut parser = parser_of(tokens::rewrite(tokens::tokenize(text)?));
