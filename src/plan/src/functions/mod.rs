@@ -7,6 +7,9 @@
 
 mod arguments;
 mod calendar;
+mod json;
+mod json_path;
+mod json_value;
 mod kernel;
 mod numbers;
 mod pattern;
@@ -136,6 +139,7 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         .into_iter()
         .chain(numbers::functions())
         .chain(regex::functions())
+        .chain(json::functions())
         .chain(time::functions())
         .collect()
 });

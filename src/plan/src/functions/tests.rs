@@ -54,7 +54,7 @@ fn check(name: &str, arguments: &[ScalarValue], expected: ScalarValue) {
         let is_unit = matches!(name, "extract" | "floor_time" | "timestampdiff") && place == 0;
         if place > 0 && matches!(name, "date_format" | "to_timestamp")
             || is_unit
-            || place > 0 && name.starts_with("regexp")
+            || place > 0 && (name.starts_with("regexp") || name.starts_with("json"))
         {
             ColumnarValue::Scalar(value.clone())
         } else {
@@ -146,6 +146,27 @@ fn regular_expressions_follow_java() {
     check("regexp_extract", &[text("x=12"), text(r"x=(\d+)"), whole(1)], text("12"));
     check("regexp_extract", &[text("y"), text(r"x=(\d+)"), whole(1)], ScalarValue::Utf8(None));
     check("regexp", &[text("hay needle"), text("need")], ScalarValue::from(true));
+}
+
+#[test]
+fn json_is_read_by_path() {
+    let json = text(r#"{"a": {"b": [1, "x"], "n": null}, "t": true, "s": "1"}"#);
+    let null = ScalarValue::Utf8(None);
+    let value = |path: &str, expected: ScalarValue| check("json_value", &[json.clone(), text(path)], expected);
+    value("$.a.b[1]", text("x"));
+    value("$.a.b[0]", text("1"));
+    value("$.t", text("true"));
+    value("$.a.n", null.clone());
+    value("$.a.b", null.clone());
+    value("$.a.b[*]", null.clone());
+    value("$.x", null.clone());
+    check("json_value", &[text("no json"), text("$.a")], null.clone());
+    check("json_query", &[json.clone(), text("$.a")], text(r#"{"b":[1,"x"],"n":null}"#));
+    check("json_query", &[json.clone(), text("$.s")], null);
+    for (path, expected) in [("$.a.n", true), ("$.a.b[1]", true), ("$.a.b[2]", false), ("$.x", false)] {
+        check("json_exists", &[json.clone(), text(path)], ScalarValue::from(expected));
+    }
+    check("json_exists", &[text("{"), text("$")], ScalarValue::from(false));
 }
 
 #[test]
