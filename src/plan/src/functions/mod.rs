@@ -7,10 +7,13 @@
 
 mod arguments;
 mod calendar;
+mod codes;
 mod json;
 mod json_path;
 mod json_value;
 mod kernel;
+mod letters;
+mod mathematics;
 mod numbers;
 mod pattern;
 mod regex;
@@ -137,7 +140,10 @@ impl Returns {
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
     text::functions()
         .into_iter()
+        .chain(letters::functions())
+        .chain(codes::functions())
         .chain(numbers::functions())
+        .chain(mathematics::functions())
         .chain(regex::functions())
         .chain(json::functions())
         .chain(time::functions())

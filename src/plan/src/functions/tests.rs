@@ -170,6 +170,71 @@ fn json_is_read_by_path() {
 }
 
 #[test]
+fn letters_are_found_and_exchanged() {
+    let int = |value: i32| ScalarValue::from(value);
+    check("locate", &[text("l"), text("héllo")], int(3));
+    check("locate", &[text("l"), text("héllo"), whole(4)], int(4));
+    check("locate", &[text("l"), text("héllo"), whole(5)], int(0));
+    check("locate", &[text("l"), text("héllo"), whole(0)], int(0));
+    check("locate", &[text(""), text("ab"), whole(3)], int(3));
+    check("translate", &[text("www.apache.org"), text("wapcheorg"), text(" APCHEcom")], text("   .APACHE.com"));
+    check("translate", &[text("abc"), text("ab"), text("x")], text("xc"));
+    check("initcap", &[text("hello wORLD a1b-cD")], text("Hello World A1b-Cd"));
+    check("startswith", &[text("abc"), text("")], ScalarValue::from(true));
+    check("endswith", &[text("abc"), text("b")], ScalarValue::from(false));
+    check("ascii", &[text("abc")], int(97));
+    check("ascii", &[text("")], int(0));
+    check("chr", &[whole(97 + 256)], text("a"));
+    check("chr", &[whole(-1)], text(""));
+    check("elt", &[whole(2), text("a"), text("b")], text("b"));
+    check("elt", &[whole(3), text("a"), text("b")], ScalarValue::Utf8(None));
+}
+
+#[test]
+fn strings_are_told_apart_by_what_they_are_made_of() {
+    for (name, value, expected) in [
+        ("is_alpha", "aé", true),
+        ("is_alpha", "a1", false),
+        ("is_alpha", "", false),
+        ("is_digit", "017", true),
+        ("is_digit", "-1", false),
+        ("is_decimal", " -1.5e3 ", true),
+        ("is_decimal", "12f", true),
+        ("is_decimal", "inf", false),
+        ("is_decimal", "1a", false),
+        ("is_decimal", "", false),
+    ] {
+        check(name, &[text(value)], ScalarValue::from(expected));
+    }
+}
+
+#[test]
+fn strings_are_digested_and_encoded() {
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    check("sha256", &[text("abc")], text(abc));
+    check("sha2", &[text("abc"), whole(256)], text(abc));
+    check("to_base64", &[text("hello world")], text("aGVsbG8gd29ybGQ="));
+    check("from_base64", &[text("aGVsbG8gd29ybGQ=")], text("hello world"));
+    check("hex", &[text("hello,world")], text("68656C6C6F2C776F726C64"));
+    check("hex", &[whole(100)], text("64"));
+    check("hex", &[whole(-1)], text("FFFFFFFFFFFFFFFF"));
+    check("bin", &[whole(4)], text("100"));
+}
+
+#[test]
+fn doubles_have_logarithms_and_angles() {
+    let double = |value: f64| ScalarValue::from(value);
+    check("log10", &[double(100.0)], double(2.0));
+    check("log2", &[double(8.0)], double(3.0));
+    check("log", &[double(1.0)], double(0.0));
+    check("log", &[double(3.0), double(3.0)], double(1.0));
+    check("ln", &[double(0.0)], double(f64::NEG_INFINITY));
+    check("degrees", &[double(std::f64::consts::PI)], double(180.0));
+    check("atan2", &[double(0.0), double(1.0)], double(0.0));
+    assert_eq!(call("pi", &[], 2).len(), 2);
+}
+
+#[test]
 fn times_are_written_and_read() {
     let stamp = 1_709_210_096_789; // 2024-02-29 12:34:56.789
     check("date_format", &[moment(stamp), text("yyyy-MM-dd HH:mm:ss.SSS")], text("2024-02-29 12:34:56.789"));
