@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::{Result, exec_datafusion_err};
 use datafusion_expr::ScalarFunctionArgs;
+use md5::Md5;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use super::Nulls::Strict;
@@ -20,6 +21,8 @@ const TEXT_TO_TEXT: &[Form] = &[Form { parameters: &[Text], repeats: false, retu
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
+        own("md5", TEXT_TO_TEXT, "MD5(string)", Strict, |a| each(a, digest::<Md5>)),
+        own("sha1", TEXT_TO_TEXT, "SHA1(string)", Strict, |a| each(a, sha1)),
         own("sha224", TEXT_TO_TEXT, "SHA224(string)", Strict, |a| each(a, digest::<Sha224>)),
         own("sha256", TEXT_TO_TEXT, "SHA256(string)", Strict, |a| each(a, digest::<Sha256>)),
         own("sha384", TEXT_TO_TEXT, "SHA384(string)", Strict, |a| each(a, digest::<Sha384>)),
@@ -56,7 +59,16 @@ fn each(arguments: &ScalarFunctionArgs, value: fn(&str) -> String) -> Result<Arr
 }
 
 fn digest<D: Digest>(text: &str) -> String {
-    D::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    in_digits(&D::digest(text))
+}
+
+/// Its crate is of another generation than those of the others, and so is its trait.
+fn sha1(text: &str) -> String {
+    in_digits(&<sha1::Sha1 as sha1::Digest>::digest(text))
+}
+
+fn in_digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sha2(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {

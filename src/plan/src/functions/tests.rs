@@ -213,6 +213,8 @@ fn strings_are_digested_and_encoded() {
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     check("sha256", &[text("abc")], text(abc));
     check("sha2", &[text("abc"), whole(256)], text(abc));
+    check("md5", &[text("abc")], text("900150983cd24fb0d6963f7d28e17f72"));
+    check("sha1", &[text("abc")], text("a9993e364706816aba3e25717850c26c9cd0d89d"));
     check("to_base64", &[text("hello world")], text("aGVsbG8gd29ybGQ="));
     check("from_base64", &[text("aGVsbG8gd29ybGQ=")], text("hello world"));
     check("hex", &[text("hello,world")], text("68656C6C6F2C776F726C64"));
