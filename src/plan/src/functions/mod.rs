@@ -16,9 +16,11 @@ mod letters;
 mod mathematics;
 mod numbers;
 mod pattern;
+mod random;
 mod regex;
 mod text;
 mod time;
+mod url;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -146,6 +148,8 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         .chain(mathematics::functions())
         .chain(regex::functions())
         .chain(json::functions())
+        .chain(url::functions())
+        .chain(random::functions())
         .chain(time::functions())
         .collect()
 });

@@ -52,7 +52,7 @@ fn check(name: &str, arguments: &[ScalarValue], expected: ScalarValue) {
     assert_eq!(ScalarValue::try_from_array(&result, 0).unwrap(), expected, "{name} of {arguments:?}");
     let first_as_column = arguments.iter().enumerate().map(|(place, value)| {
         let is_unit = matches!(name, "extract" | "floor_time" | "timestampdiff") && place == 0;
-        if place > 0 && matches!(name, "date_format" | "to_timestamp")
+        if place > 0 && matches!(name, "date_format" | "to_timestamp" | "to_date" | "unix_timestamp")
             || is_unit
             || place > 0 && (name.starts_with("regexp") || name.starts_with("json"))
         {
@@ -138,6 +138,12 @@ fn numbers_keep_their_type() {
     check("ceil", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-1), 10, 0));
     check("floor", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-2), 10, 0));
     check("round", &[ScalarValue::from(1.005), whole(2)], ScalarValue::from(1.01));
+    check("truncate", &[ScalarValue::from(42.328), whole(2)], ScalarValue::from(42.32));
+    check("truncate", &[ScalarValue::from(-42.9)], ScalarValue::from(-42.0));
+    check("truncate", &[ScalarValue::from(42.324f32), whole(-1)], ScalarValue::from(40.0f32));
+    check("sign", &[ScalarValue::from(-3i32)], ScalarValue::from(-1i32));
+    check("sign", &[ScalarValue::from(0.5)], ScalarValue::from(1.0));
+    check("sign", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-100), 10, 2));
 }
 
 #[test]
@@ -224,6 +230,34 @@ fn strings_are_digested_and_encoded() {
 }
 
 #[test]
+fn urls_are_taken_apart() {
+    let url = "http://user:pw@flink.apache.org:8080/path/p.php?k1=v1&k2=v=2#Ref1";
+    let part = |name: &str, expected: &str| check("parse_url", &[text(url), text(name)], text(expected));
+    part("HOST", "flink.apache.org");
+    part("PATH", "/path/p.php");
+    part("QUERY", "k1=v1&k2=v=2");
+    part("REF", "Ref1");
+    part("PROTOCOL", "http");
+    part("AUTHORITY", "user:pw@flink.apache.org:8080");
+    part("USERINFO", "user:pw");
+    part("FILE", "/path/p.php?k1=v1&k2=v=2");
+    check("parse_url", &[text(url), text("QUERY"), text("k2")], text("v=2"));
+    for (url, name) in [("no url", "HOST"), (url, "PORT"), ("http://a/b", "QUERY"), ("http://a/b", "REF")] {
+        check("parse_url", &[text(url), text(name)], ScalarValue::Utf8(None));
+    }
+    check("url_encode", &[text("a é/?*")], text("a+%C3%A9%2F%3F*"));
+    check("url_decode", &[text("a+%C3%A9%2F%3F*")], text("a é/?*"));
+    check("url_decode", &[text("50%")], ScalarValue::Utf8(None));
+}
+
+#[test]
+fn chance_answers_for_each_row_anew() {
+    let uuids = call("uuid", &[], 2);
+    assert_ne!(ScalarValue::try_from_array(&uuids, 0).unwrap(), ScalarValue::try_from_array(&uuids, 1).unwrap());
+    check("rand_integer", &[whole(1)], ScalarValue::from(0i32));
+}
+
+#[test]
 fn doubles_have_logarithms_and_angles() {
     let double = |value: f64| ScalarValue::from(value);
     check("log10", &[double(100.0)], double(2.0));
@@ -248,6 +282,12 @@ fn times_are_written_and_read() {
     check("floor_time", &[text("MINUTE"), moment(stamp)], moment(1_709_210_040_000));
     check("timestampdiff", &[text("DAY"), moment(0), moment(stamp)], ScalarValue::from(19_782i32));
     check("from_unixtime", &[whole(0)], text("1970-01-01 00:00:00"));
+    check("unix_timestamp", &[text("2024-02-29 12:34:56")], whole(stamp / 1000));
+    check("unix_timestamp", &[text("29.02.2024"), text("dd.MM.yyyy")], whole(1_709_164_800));
+    check("unix_timestamp", &[text("yesterday")], whole(i64::MIN));
+    check("to_date", &[text("2024-02-29 12:34:56")], ScalarValue::Date32(Some(19_782)));
+    check("to_date", &[text("31.12.1969"), text("dd.MM.yyyy")], ScalarValue::Date32(Some(-1)));
+    check("to_date", &[text("2024-02-30")], ScalarValue::Date32(None));
     let instant = ScalarValue::TimestampMillisecond(Some(5000), Some("UTC".into()));
     check("to_timestamp_ltz", &[whole(5), whole(0)], instant);
 }
