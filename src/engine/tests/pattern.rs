@@ -231,3 +231,56 @@ fn a_condition_fails_only_on_rows_that_it_is_asked_for() {
     let message = divided("a b c", 1).unwrap_err();
     assert!(message.contains("Divide by zero"), "{message}");
 }
+
+#[test]
+fn by_processing_time_a_match_takes_as_long_as_the_machine_says() {
+    let matches = |pause_ms: i64| {
+        let case = Case { clock: Clock::Processing, ..simple(After::PastLastRow, Some(100)) };
+        let mut driver = Driver::new(&plan(&case), 1, 1).unwrap();
+        driver.now_ms = 5_000;
+        driver.feed(0, 0, Element::Batch(batch(&rows("a b", 0)))).unwrap();
+        driver.end_epoch().unwrap();
+        driver.now_ms += pause_ms;
+        driver.feed(0, 0, Element::Batch(batch(&rows("c", 0)))).unwrap();
+        driver.end_epoch().unwrap();
+        count(&driver)
+    };
+    assert_eq!((matches(99), matches(100)), (1, 0));
+}
+
+/// A plan whose measures read no row before a match.
+fn forgetting() -> StreamPlan {
+    let mut plan = plan(&simple(After::PastLastRow, None));
+    let NodeKind::MatchRecognize(matching) = &mut plan.nodes[1].kind else { panic!("the second node matches") };
+    matching.measures[4].value = matching.measures[0].value.clone();
+    plan
+}
+
+#[test]
+fn partitions_without_rows_are_forgotten_and_those_with_rows_are_not() {
+    let mut driver = Driver::new(&forgetting(), 1, 1).unwrap();
+    let keyed = |key: i64, letters: &str, time: i64| {
+        let mut row = rows(letters, time).remove(0);
+        row.key = Some(format!("k{key}"));
+        row
+    };
+    for round in 0..10 {
+        let (time, keys) = (round * 100, round * 500..(round + 1) * 500);
+        let mut batch: Vec<Row> = keys.clone().map(|key| keyed(key, "a", time)).collect();
+        // Every tenth match goes on, and every tenth of those has a row that waits beyond the next watermark.
+        batch.extend(keys.clone().filter(|key| key % 10 > 0).map(|key| keyed(key, "c", time + 1)));
+        batch.extend(keys.clone().filter(|key| key % 100 == 0).map(|key| keyed(key, "b", time + 150)));
+        feed(&mut driver, &batch, time + 50);
+    }
+    assert_eq!(count(&driver), 4_500);
+    assert_eq!(driver.snapshot().unwrap()[0].1.rows[0].num_rows(), 500 + 45 + 5);
+    let last: Vec<Row> = (0..5_000).filter(|key| key % 10 == 0).map(|key| keyed(key, "c", 2_000)).collect();
+    feed(&mut driver, &last, 2_000);
+    assert_eq!(count(&driver), 5_000);
+    let counts: BTreeMap<String, usize> =
+        driver.received.iter().flat_map(|(_, rows)| texts(rows)).fold(BTreeMap::new(), |mut counts, row| {
+            *counts.entry(row[6].clone()).or_default() += 1;
+            counts
+        });
+    assert_eq!(counts, [("2".to_string(), 4_950), ("3".to_string(), 50)].into());
+}
