@@ -2,6 +2,7 @@
 
 mod calc;
 mod join;
+mod pattern;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -31,6 +32,7 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Join(join) => join::build_regular(join, &spec),
+        NodeKind::MatchRecognize(matching) => pattern::build(matching, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
@@ -43,8 +45,7 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         | NodeKind::Deduplicate(_)
         | NodeKind::Normalize(_)
         | NodeKind::Sort(_)
-        | NodeKind::Limit(_)
-        | NodeKind::MatchRecognize(_) => Err("this engine has no such operator".to_string()),
+        | NodeKind::Limit(_) => Err("this engine has no such operator".to_string()),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }
 }

@@ -7,12 +7,20 @@
 
 mod arguments;
 mod calendar;
+mod codes;
+mod json;
+mod json_path;
+mod json_value;
 mod kernel;
+mod letters;
+mod mathematics;
 mod numbers;
 mod pattern;
+mod random;
 mod regex;
 mod text;
 mod time;
+mod url;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -134,8 +142,14 @@ impl Returns {
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
     text::functions()
         .into_iter()
+        .chain(letters::functions())
+        .chain(codes::functions())
         .chain(numbers::functions())
+        .chain(mathematics::functions())
         .chain(regex::functions())
+        .chain(json::functions())
+        .chain(url::functions())
+        .chain(random::functions())
         .chain(time::functions())
         .collect()
 });

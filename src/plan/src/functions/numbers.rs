@@ -49,8 +49,21 @@ pub(super) fn functions() -> Vec<Function> {
             ],
             "ROUND(FLOAT or DOUBLE [, digits])",
             Strict,
-            round,
+            |arguments| shorten(arguments, Rounding::HalfAwayFromZero),
         ),
+        own(
+            "truncate",
+            &[
+                Form { parameters: &[Approximate], repeats: false, returns: Returns::SameAs(0) },
+                Form { parameters: &[Approximate, Whole], repeats: false, returns: Returns::SameAs(0) },
+            ],
+            "TRUNCATE(FLOAT or DOUBLE [, digits])",
+            Strict,
+            |arguments| shorten(arguments, Rounding::TowardsZero),
+        ),
+        own("sign", SAME, "SIGN(number)", Strict, |a| {
+            each_number(a, i64::signum, sign, |value, scale| value.signum() * 10i128.pow(scale))
+        }),
         own("sqrt", DOUBLE_TO_DOUBLE, "SQRT(number)", Strict, |a| each_double(a, f64::sqrt)),
         own("exp", DOUBLE_TO_DOUBLE, "EXP(number)", Strict, |a| each_double(a, f64::exp)),
         own("sin", DOUBLE_TO_DOUBLE, "SIN(number)", Strict, |a| each_double(a, f64::sin)),
@@ -107,25 +120,37 @@ fn each<T: ArrowPrimitiveType>(array: &ArrayRef, value: impl Fn(T::Native) -> T:
     Arc::new(array.as_primitive::<T>().unary::<_, T>(value))
 }
 
-fn round(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+/// Zeros and what is not a number stay as they are.
+fn sign(value: f64) -> f64 {
+    if value == 0.0 || value.is_nan() { value } else { value.signum() }
+}
+
+/// What becomes of digits that are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rounding {
+    HalfAwayFromZero,
+    TowardsZero,
+}
+
+fn shorten(arguments: &ScalarFunctionArgs, rounding: Rounding) -> Result<ArrayRef> {
     let digits = match arguments.args.len() {
         1 => Wholes::Constant(Some(0)),
         _ => Wholes::of(arguments, 1)?,
     };
     let rows = arguments.number_rows;
     if let Ok(numbers) = Doubles::of(arguments, 0) {
-        let rounded = |row| Some(round_decimal(&numbers.get(row)?.to_string(), digits.get(row)?));
-        return Ok(collect_doubles(rows, |row| rounded(row)?.parse().ok()));
+        let shortened = |row| Some(shorten_decimal(&numbers.get(row)?.to_string(), digits.get(row)?, rounding));
+        return Ok(collect_doubles(rows, |row| shortened(row)?.parse().ok()));
     }
     let numbers = Values::<Float32Type>::of(arguments, 0)?;
-    let rounded = |row| Some(round_decimal(&numbers.get(row)?.to_string(), digits.get(row)?));
-    let values = (0..rows).map(|row| rounded(row)?.parse::<f32>().ok());
+    let shortened = |row| Some(shorten_decimal(&numbers.get(row)?.to_string(), digits.get(row)?, rounding));
+    let values = (0..rows).map(|row| shortened(row)?.parse::<f32>().ok());
     Ok(Arc::new(values.collect::<datafusion_common::arrow::array::Float32Array>()))
 }
 
-/// Rounds a number in plain notation half away from zero, to so many digits after the point (before it if negative).
-/// It works on the shortest decimal form, as Flink does: 1.005 becomes 1.01 although its binary value lies below.
-fn round_decimal(number: &str, digits: i64) -> String {
+/// Shortens a number in plain notation to so many digits after the point (before it if negative). It works on the
+/// shortest decimal form, as Flink does: 1.005 rounds to 1.01 although its binary value lies below.
+fn shorten_decimal(number: &str, digits: i64, rounding: Rounding) -> String {
     let (sign, magnitude) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
     if !magnitude.starts_with(|c: char| c.is_ascii_digit()) || digits >= fraction.len() as i64 {
@@ -137,7 +162,7 @@ fn round_decimal(number: &str, digits: i64) -> String {
     }
     let mut kept: Vec<u8> = std::iter::once(b'0').chain(whole.bytes()).chain(fraction.bytes()).collect();
     let cut = keep as usize + 1;
-    let up = kept[cut] >= b'5';
+    let up = rounding == Rounding::HalfAwayFromZero && kept[cut] >= b'5';
     kept[cut..].fill(b'0');
     if up {
         increment(&mut kept[..cut]);
@@ -159,12 +184,13 @@ fn increment(digits: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::round_decimal;
+    use super::{Rounding, shorten_decimal};
 
     #[test]
     fn rounding_works_on_the_shortest_decimal_form() {
         let check = |number: f64, digits, expected: f64| {
-            assert_eq!(round_decimal(&number.to_string(), digits).parse::<f64>(), Ok(expected), "{number} to {digits}");
+            let rounded = shorten_decimal(&number.to_string(), digits, Rounding::HalfAwayFromZero);
+            assert_eq!(rounded.parse::<f64>(), Ok(expected), "{number} to {digits}");
         };
         check(1.005, 2, 1.01);
         check(2.5, 0, 3.0);

@@ -52,9 +52,9 @@ fn check(name: &str, arguments: &[ScalarValue], expected: ScalarValue) {
     assert_eq!(ScalarValue::try_from_array(&result, 0).unwrap(), expected, "{name} of {arguments:?}");
     let first_as_column = arguments.iter().enumerate().map(|(place, value)| {
         let is_unit = matches!(name, "extract" | "floor_time" | "timestampdiff") && place == 0;
-        if place > 0 && matches!(name, "date_format" | "to_timestamp")
+        if place > 0 && matches!(name, "date_format" | "to_timestamp" | "to_date" | "unix_timestamp")
             || is_unit
-            || place > 0 && name.starts_with("regexp")
+            || place > 0 && (name.starts_with("regexp") || name.starts_with("json"))
         {
             ColumnarValue::Scalar(value.clone())
         } else {
@@ -138,6 +138,12 @@ fn numbers_keep_their_type() {
     check("ceil", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-1), 10, 0));
     check("floor", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-2), 10, 0));
     check("round", &[ScalarValue::from(1.005), whole(2)], ScalarValue::from(1.01));
+    check("truncate", &[ScalarValue::from(42.328), whole(2)], ScalarValue::from(42.32));
+    check("truncate", &[ScalarValue::from(-42.9)], ScalarValue::from(-42.0));
+    check("truncate", &[ScalarValue::from(42.324f32), whole(-1)], ScalarValue::from(40.0f32));
+    check("sign", &[ScalarValue::from(-3i32)], ScalarValue::from(-1i32));
+    check("sign", &[ScalarValue::from(0.5)], ScalarValue::from(1.0));
+    check("sign", &[ScalarValue::Decimal128(Some(-150), 10, 2)], ScalarValue::Decimal128(Some(-100), 10, 2));
 }
 
 #[test]
@@ -146,6 +152,122 @@ fn regular_expressions_follow_java() {
     check("regexp_extract", &[text("x=12"), text(r"x=(\d+)"), whole(1)], text("12"));
     check("regexp_extract", &[text("y"), text(r"x=(\d+)"), whole(1)], ScalarValue::Utf8(None));
     check("regexp", &[text("hay needle"), text("need")], ScalarValue::from(true));
+}
+
+#[test]
+fn json_is_read_by_path() {
+    let json = text(r#"{"a": {"b": [1, "x"], "n": null}, "t": true, "s": "1"}"#);
+    let null = ScalarValue::Utf8(None);
+    let value = |path: &str, expected: ScalarValue| check("json_value", &[json.clone(), text(path)], expected);
+    value("$.a.b[1]", text("x"));
+    value("$.a.b[0]", text("1"));
+    value("$.t", text("true"));
+    value("$.a.n", null.clone());
+    value("$.a.b", null.clone());
+    value("$.a.b[*]", null.clone());
+    value("$.x", null.clone());
+    check("json_value", &[text("no json"), text("$.a")], null.clone());
+    check("json_query", &[json.clone(), text("$.a")], text(r#"{"b":[1,"x"],"n":null}"#));
+    check("json_query", &[json.clone(), text("$.s")], null);
+    for (path, expected) in [("$.a.n", true), ("$.a.b[1]", true), ("$.a.b[2]", false), ("$.x", false)] {
+        check("json_exists", &[json.clone(), text(path)], ScalarValue::from(expected));
+    }
+    check("json_exists", &[text("{"), text("$")], ScalarValue::from(false));
+}
+
+#[test]
+fn letters_are_found_and_exchanged() {
+    let int = |value: i32| ScalarValue::from(value);
+    check("locate", &[text("l"), text("héllo")], int(3));
+    check("locate", &[text("l"), text("héllo"), whole(4)], int(4));
+    check("locate", &[text("l"), text("héllo"), whole(5)], int(0));
+    check("locate", &[text("l"), text("héllo"), whole(0)], int(0));
+    check("locate", &[text(""), text("ab"), whole(3)], int(3));
+    check("translate", &[text("www.apache.org"), text("wapcheorg"), text(" APCHEcom")], text("   .APACHE.com"));
+    check("translate", &[text("abc"), text("ab"), text("x")], text("xc"));
+    check("initcap", &[text("hello wORLD a1b-cD")], text("Hello World A1b-Cd"));
+    check("startswith", &[text("abc"), text("")], ScalarValue::from(true));
+    check("endswith", &[text("abc"), text("b")], ScalarValue::from(false));
+    check("ascii", &[text("abc")], int(97));
+    check("ascii", &[text("")], int(0));
+    check("chr", &[whole(97 + 256)], text("a"));
+    check("chr", &[whole(-1)], text(""));
+    check("elt", &[whole(2), text("a"), text("b")], text("b"));
+    check("elt", &[whole(3), text("a"), text("b")], ScalarValue::Utf8(None));
+}
+
+#[test]
+fn strings_are_told_apart_by_what_they_are_made_of() {
+    for (name, value, expected) in [
+        ("is_alpha", "aé", true),
+        ("is_alpha", "a1", false),
+        ("is_alpha", "", false),
+        ("is_digit", "017", true),
+        ("is_digit", "-1", false),
+        ("is_decimal", " -1.5e3 ", true),
+        ("is_decimal", "12f", true),
+        ("is_decimal", "inf", false),
+        ("is_decimal", "1a", false),
+        ("is_decimal", "", false),
+    ] {
+        check(name, &[text(value)], ScalarValue::from(expected));
+    }
+}
+
+#[test]
+fn strings_are_digested_and_encoded() {
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    check("sha256", &[text("abc")], text(abc));
+    check("sha2", &[text("abc"), whole(256)], text(abc));
+    check("md5", &[text("abc")], text("900150983cd24fb0d6963f7d28e17f72"));
+    check("sha1", &[text("abc")], text("a9993e364706816aba3e25717850c26c9cd0d89d"));
+    check("to_base64", &[text("hello world")], text("aGVsbG8gd29ybGQ="));
+    check("from_base64", &[text("aGVsbG8gd29ybGQ=")], text("hello world"));
+    check("hex", &[text("hello,world")], text("68656C6C6F2C776F726C64"));
+    check("hex", &[whole(100)], text("64"));
+    check("hex", &[whole(-1)], text("FFFFFFFFFFFFFFFF"));
+    check("bin", &[whole(4)], text("100"));
+}
+
+#[test]
+fn urls_are_taken_apart() {
+    let url = "http://user:pw@flink.apache.org:8080/path/p.php?k1=v1&k2=v=2#Ref1";
+    let part = |name: &str, expected: &str| check("parse_url", &[text(url), text(name)], text(expected));
+    part("HOST", "flink.apache.org");
+    part("PATH", "/path/p.php");
+    part("QUERY", "k1=v1&k2=v=2");
+    part("REF", "Ref1");
+    part("PROTOCOL", "http");
+    part("AUTHORITY", "user:pw@flink.apache.org:8080");
+    part("USERINFO", "user:pw");
+    part("FILE", "/path/p.php?k1=v1&k2=v=2");
+    check("parse_url", &[text(url), text("QUERY"), text("k2")], text("v=2"));
+    for (url, name) in [("no url", "HOST"), (url, "PORT"), ("http://a/b", "QUERY"), ("http://a/b", "REF")] {
+        check("parse_url", &[text(url), text(name)], ScalarValue::Utf8(None));
+    }
+    check("url_encode", &[text("a é/?*")], text("a+%C3%A9%2F%3F*"));
+    check("url_decode", &[text("a+%C3%A9%2F%3F*")], text("a é/?*"));
+    check("url_decode", &[text("50%")], ScalarValue::Utf8(None));
+}
+
+#[test]
+fn chance_answers_for_each_row_anew() {
+    let uuids = call("uuid", &[], 2);
+    assert_ne!(ScalarValue::try_from_array(&uuids, 0).unwrap(), ScalarValue::try_from_array(&uuids, 1).unwrap());
+    check("rand_integer", &[whole(1)], ScalarValue::from(0i32));
+}
+
+#[test]
+fn doubles_have_logarithms_and_angles() {
+    let double = |value: f64| ScalarValue::from(value);
+    check("log10", &[double(100.0)], double(2.0));
+    check("log2", &[double(8.0)], double(3.0));
+    check("log", &[double(1.0)], double(0.0));
+    check("log", &[double(3.0), double(3.0)], double(1.0));
+    check("ln", &[double(0.0)], double(f64::NEG_INFINITY));
+    check("degrees", &[double(std::f64::consts::PI)], double(180.0));
+    check("atan2", &[double(0.0), double(1.0)], double(0.0));
+    assert_eq!(call("pi", &[], 2).len(), 2);
 }
 
 #[test]
@@ -160,6 +282,12 @@ fn times_are_written_and_read() {
     check("floor_time", &[text("MINUTE"), moment(stamp)], moment(1_709_210_040_000));
     check("timestampdiff", &[text("DAY"), moment(0), moment(stamp)], ScalarValue::from(19_782i32));
     check("from_unixtime", &[whole(0)], text("1970-01-01 00:00:00"));
+    check("unix_timestamp", &[text("2024-02-29 12:34:56")], whole(stamp / 1000));
+    check("unix_timestamp", &[text("29.02.2024"), text("dd.MM.yyyy")], whole(1_709_164_800));
+    check("unix_timestamp", &[text("yesterday")], whole(i64::MIN));
+    check("to_date", &[text("2024-02-29 12:34:56")], ScalarValue::Date32(Some(19_782)));
+    check("to_date", &[text("31.12.1969"), text("dd.MM.yyyy")], ScalarValue::Date32(Some(-1)));
+    check("to_date", &[text("2024-02-30")], ScalarValue::Date32(None));
     let instant = ScalarValue::TimestampMillisecond(Some(5000), Some("UTC".into()));
     check("to_timestamp_ltz", &[whole(5), whole(0)], instant);
 }

@@ -213,17 +213,18 @@ fn repeat(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 fn number_to_string(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let rows = arguments.number_rows;
     if let Ok(numbers) = Doubles::of(arguments, 0) {
-        return Ok(collect_text(rows, |row| {
-            numbers
-                .get(row)
-                .map(|number| Cow::Owned(java_number(number.is_finite().then_some(format!("{number:e}")), number)))
-        }));
+        return Ok(collect_text(rows, |row| numbers.get(row).map(|number| Cow::Owned(java_double(number)))));
     }
     let numbers = Values::<Float32Type>::of(arguments, 0)?;
     Ok(collect_text(rows, |row| {
         let number = numbers.get(row)?;
         Some(Cow::Owned(java_number(number.is_finite().then_some(format!("{number:e}")), number.into())))
     }))
+}
+
+/// How Java writes a double.
+pub(super) fn java_double(number: f64) -> String {
+    java_number(number.is_finite().then(|| format!("{number:e}")), number)
 }
 
 /// How Java writes a number, given its shortest digits as `d.ddde-d` (none if it is not finite).

@@ -26,7 +26,28 @@ pub(super) fn functions() -> Vec<Function> {
             .aliased(&["now", "current_row_timestamp"]),
         volatile("localtimestamp", nothing_to(&TIMESTAMP), "LOCALTIMESTAMP", now),
         volatile("current_date", nothing_to(&DATE), "CURRENT_DATE", today),
-        volatile("unix_timestamp", nothing_to(&BIGINT), "UNIX_TIMESTAMP()", unix_now),
+        volatile(
+            "unix_timestamp",
+            &[
+                Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::BigInt) },
+                Form { parameters: &[Text], repeats: false, returns: Returns::Type(Simple::BigInt) },
+                Form { parameters: &[Text, Text], repeats: false, returns: Returns::Type(Simple::BigInt) },
+            ],
+            "UNIX_TIMESTAMP([string [, 'pattern']])",
+            unix_timestamp,
+        )
+        .checked(|constants| if constants.len() < 2 { Ok(()) } else { check_readable(constants) }),
+        own(
+            "to_date",
+            &[
+                Form { parameters: &[Text], repeats: false, returns: Returns::Type(Simple::Date) },
+                Form { parameters: &[Text, Text], repeats: false, returns: Returns::Type(Simple::Date) },
+            ],
+            "TO_DATE(string [, 'pattern'])",
+            Sometimes,
+            to_date,
+        )
+        .checked(|constants| if constants.len() < 2 { Ok(()) } else { check_readable(constants) }),
         own(
             "date_format",
             &[Form { parameters: &[Timestamp, Text], repeats: false, returns: Returns::Type(Simple::Text) }],
@@ -109,7 +130,6 @@ pub(super) fn functions() -> Vec<Function> {
 const INSTANT: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Instant) }];
 const TIMESTAMP: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Timestamp) }];
 const DATE: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Date) }];
-const BIGINT: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::BigInt) }];
 
 const fn nothing_to(form: &'static [Form; 1]) -> &'static [Form] {
     form
@@ -155,9 +175,28 @@ fn today(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     Ok(Arc::new(Date32Array::from_value(today, arguments.number_rows)))
 }
 
-fn unix_now(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let now = now_ms().div_euclid(1000);
-    Ok(collect_wholes(arguments.number_rows, |_| Some(now)))
+/// What is no time is the lowest number, as in Flink.
+fn unix_timestamp(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    if arguments.args.is_empty() {
+        let now = now_ms().div_euclid(1000);
+        return Ok(collect_wholes(arguments.number_rows, |_| Some(now)));
+    }
+    let texts = Texts::of(arguments, 0)?;
+    let pattern = pattern(if arguments.args.len() < 2 { DEFAULT_PATTERN } else { constant(arguments, 1)? })?;
+    let seconds = |text: &str| pattern.read(text).map_or(i64::MIN, |millis| millis.div_euclid(1000));
+    Ok(collect_wholes(arguments.number_rows, |row| texts.get(row).map(seconds)))
+}
+
+/// Without a pattern, a time behind the date does not matter.
+fn to_date(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let texts = Texts::of(arguments, 0)?;
+    let pattern = if arguments.args.len() < 2 { None } else { Some(pattern(constant(arguments, 1)?)?) };
+    let millis = |text: &str| match &pattern {
+        Some(pattern) => pattern.read(text),
+        None => read_timestamp(text.trim().split(' ').next().unwrap_or_default()),
+    };
+    let days = |row| millis(texts.get(row)?).map(|millis| millis.div_euclid(DAY_MS) as i32);
+    Ok(Arc::new((0..arguments.number_rows).map(days).collect::<Date32Array>()))
 }
 
 fn date_format(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
