@@ -20,6 +20,7 @@
 //! With `start = now` each split takes the time of its own first start and keeps it in its position; two runs then
 //! differ in their event times.
 
+pub mod nexmark;
 mod options;
 mod pace;
 pub mod page_views;

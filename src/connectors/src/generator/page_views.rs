@@ -250,7 +250,7 @@ fn texts<'t>(
     nulls: Option<NullBuffer>,
     text: impl Fn(u64) -> &'t PooledText,
 ) -> Result<ArrayRef, ArrowError> {
-    let mut column = TextColumn::with_capacity(rows.count, LONGEST_TEXT);
+    let mut column = TextColumn::with_capacity(rows.count, rows.count * LONGEST_TEXT);
     rows.each().for_each(|row| column.push(text(row)));
     column.finish(nulls)
 }

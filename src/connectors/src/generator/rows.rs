@@ -64,6 +64,9 @@ impl<const MOST: usize> Text<MOST> {
     }
 }
 
+/// What padded copies may write beyond the end.
+const ROOM: usize = 128;
+
 /// A column of text being filled.
 pub struct TextColumn {
     bytes: Vec<u8>,
@@ -71,11 +74,11 @@ pub struct TextColumn {
 }
 
 impl TextColumn {
-    /// Room for so many rows of so many bytes.
+    /// Room for so many rows with so many bytes in all.
     pub fn with_capacity(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        Self { bytes: Vec::with_capacity((rows + 1) * bytes), offsets }
+        Self { bytes: Vec::with_capacity(bytes + ROOM), offsets }
     }
 
     #[inline(always)]
@@ -90,6 +93,13 @@ impl TextColumn {
         self.bytes.extend_from_slice(padded);
         self.bytes.truncate(end);
         self.offsets.push(end as i32);
+    }
+
+    /// Bytes that must be ASCII.
+    #[inline(always)]
+    pub fn push_ascii(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.offsets.push(self.bytes.len() as i32);
     }
 
     pub fn finish(self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
