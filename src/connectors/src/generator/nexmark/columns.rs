@@ -72,6 +72,35 @@ pub fn columns(table: &Table, schema: &SchemaRef, kind: Option<Kind>) -> TableRe
     }
 }
 
+/// Every column and field that the schema does not ask for.
+pub fn discarded(schema: &SchemaRef, kind: Option<Kind>) -> Vec<(Column, FieldRef)> {
+    let asked_for = |row: Option<&str>, name: &str| match row {
+        None => schema.field_with_name(name).is_ok(),
+        Some(row) => match schema.field_with_name(row).map(Field::data_type) {
+            Ok(DataType::Struct(fields)) => fields.find(name).is_some(),
+            _ => false,
+        },
+    };
+    let rows = ROWS.iter().filter(|(_, of)| kind.is_none_or(|kind| kind == *of));
+    let fields = rows.flat_map(|(name, of)| {
+        let row = kind.is_none().then_some(*name);
+        let fields = fields_of(*of).iter().zip(columns_of(*of));
+        let left = fields.filter(move |(known, _)| !asked_for(row, known.0));
+        left.map(|(known, field)| (*of, known, field))
+    });
+    fields.map(|(of, known, field)| discarded_column(kind, of, known, field)).collect()
+}
+
+fn discarded_column(kind: Option<Kind>, of: Kind, known: &'static FieldKind, field: Field) -> (Column, FieldRef) {
+    match kind {
+        Some(_) => (Column::Field(known), Arc::new(field)),
+        None => {
+            let row = Field::new("row", DataType::Struct(vec![field].into()), true);
+            (Column::Row(of, vec![known]), Arc::new(row))
+        }
+    }
+}
+
 fn stream_column(table: &Table, field: &Field) -> TableResult<Column> {
     if field.name() == "event_type" {
         return match field.data_type() {

@@ -33,6 +33,8 @@ pub struct NexmarkSpec {
 pub struct NexmarkOptions {
     pub spec: NexmarkSpec,
     pub kind: Option<Kind>,
+    /// Columns that nobody asked for are made too, and thrown away.
+    pub every_column: bool,
     pub schedule: Schedule,
 }
 
@@ -42,13 +44,14 @@ impl NexmarkOptions {
         let spec = spec(&options)?;
         let kinds = [("bid", Kind::Bid), ("auction", Kind::Auction), ("person", Kind::Person)];
         let kind = options.choice("nexmark.kind", &kinds)?;
+        let every_column = options.flag("nexmark.every-column")?;
         let schedule = schedule(&options, &spec, kind)?;
         for name in ["rate.shape", "rate.period"] {
             options.refuse(name, "events come at one rate", "leave it out")?;
         }
         options.refuse("rate.limited", "it has no effect", "set 'max-emit-speed' = 'false' to have a rate kept")?;
         options.finish()?;
-        Ok(Self { spec, kind, schedule })
+        Ok(Self { spec, kind, every_column, schedule })
     }
 }
 

@@ -26,9 +26,13 @@ fn flat_schema(kind: &str) -> SchemaRef {
 }
 
 fn stream_schema() -> SchemaRef {
-    let row = |(name, kind)| Field::new(name, DataType::Struct(columns_of(kind).into()), true);
+    let rows = KINDS.map(|(name, kind)| row(name, columns_of(kind)));
     let event_type = Field::new("event_type", DataType::Int32, true);
-    Arc::new(Schema::new(std::iter::once(event_type).chain(KINDS.map(row)).collect::<Vec<_>>()))
+    Arc::new(Schema::new(std::iter::once(event_type).chain(rows).collect::<Vec<_>>()))
+}
+
+fn row(name: &str, fields: Vec<Field>) -> Field {
+    Field::new(name, DataType::Struct(fields.into()), true)
 }
 
 fn open(options: &[(&str, &str)], schema: SchemaRef) -> Result<Arc<dyn Source>> {
@@ -271,7 +275,7 @@ fn event_time_goes_with_the_rate() {
 #[test]
 fn only_what_is_asked_for_is_made() {
     let row = [2, 6].map(|place| columns_of(Kind::Bid)[place].clone()).to_vec();
-    let schema = Arc::new(Schema::new(vec![Field::new("bid", DataType::Struct(row.into()), true)]));
+    let schema = Arc::new(Schema::new(vec![self::row("bid", row)]));
     let pruned = whole(&[("events.num", "100")], &schema);
     let stream = whole(&[("events.num", "100")], &stream_schema());
     let bid = |batch: &RecordBatch, name: &str| -> ArrayRef {
@@ -281,6 +285,23 @@ fn only_what_is_asked_for_is_made() {
     assert_eq!(&bid(&pruned, "price"), &bid(&stream, "price"));
     assert_eq!(&bid(&pruned, "extra"), &bid(&stream, "extra"));
     assert_eq!(whole(&[("events.num", "100")], &Arc::new(Schema::empty())).num_rows(), 100);
+}
+
+#[test]
+fn every_column_can_be_made_without_changing_what_is_read() {
+    let asked_for = columns_of(Kind::Bid)[..2].to_vec();
+    for (kind, fields) in [(Some(Kind::Bid), asked_for.clone()), (None, vec![row("bid", asked_for)])] {
+        let schema = Arc::new(Schema::new(fields));
+        let left: usize = match kind {
+            Some(kind) => columns_of(kind).len() - 2,
+            None => KINDS.map(|(_, kind)| columns_of(kind).len()).iter().sum::<usize>() - 2,
+        };
+        assert_eq!(columns::discarded(&schema, kind).len(), left);
+        let options =
+            [&[("events.num", "100")][..], if kind.is_some() { &[("nexmark.kind", "bid")] } else { &[] }].concat();
+        let every = [&options[..], &[("nexmark.every-column", "true")]].concat();
+        assert_eq!(whole(&every, &schema), whole(&options, &schema));
+    }
 }
 
 #[test]
