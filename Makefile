@@ -9,7 +9,7 @@ export PROFILE ?= dev
 export CLUSTER ?= $(TIDEMILL_CACHE)/run/cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster bench cluster-up cluster-down cluster-report images crds fmt lint
+.PHONY: help demo test test-cluster bench bench-nexmark cluster-up cluster-down cluster-report images crds fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: ## format, clippy, licences, chart
 
 bench: ## side by side with Apache Flink
 	@tests/bench/run.sh
+
+bench-nexmark: ## the Nexmark queries side by side with Flink (RUN=q0,q5 EVENTS= SEED= TRACK=a|b REPEATS=)
+	@tests/bench/nexmark.sh
 
 cluster-up: ## a Kubernetes on this machine with Tidemill and Kafka in it
 	@tests/make/cluster.sh up "$(CLUSTER)"

@@ -53,7 +53,8 @@ class Settings:
 class Bench:
     def __init__(self, settings, kafka):
         self.settings, self.kafka = settings, kafka
-        self.topic = kafka.load(settings.events, SEED)
+        topic = f"page-views-{settings.events}-{SEED}"
+        self.topic = kafka.load(topic, kafka_topics.PARTITIONS, "bench-load", settings.events, SEED)
         self.results = report.Results()
 
     def sql(self, case, engine, events, output):

@@ -47,8 +47,9 @@ class Flink:
                 lines += file.read().split()
         return [int(line) for line in lines]
 
-    def run(self, sql, events, parallelism, commits, broker_pid, timeout_s=900):
-        """Runs the script's last statement to its end. `commits`: the sink commits with a last checkpoint."""
+    def run(self, sql, events, parallelism, commits, broker_pid, settings=None, timeout_s=900):
+        """Runs the script's last statement to its end. `commits`: the sink commits with a last checkpoint; `settings`: of
+        the session, besides those that every run has."""
         workers, managers = self.pids("taskexecutor"), self.pids("standalonesession")
         engine = workers + managers
         for pid in workers:  # what earlier jobs left behind is not this job's
@@ -58,7 +59,7 @@ class Flink:
         jit_before, broker_before = sum(map(read_jit_s, engine)), read_cpu_s(broker_pid)
         watch = Watch(lambda: engine)
         try:
-            job = self.await_job(self.submit(sql, parallelism, commits), timeout_s)
+            job = self.await_job(self.submit(sql, parallelism, commits, settings or {}), timeout_s)
         finally:
             cost = watch.finish()
         jit_s = sum(map(read_jit_s, engine)) - jit_before
@@ -72,13 +73,13 @@ class Flink:
             peak_rss_mb=cost.peak_rss_mb,
         )
 
-    def submit(self, sql, parallelism, commits):
+    def submit(self, sql, parallelism, commits, settings):
         settings = {
             "parallelism.default": str(parallelism),
             "execution.runtime-mode": "streaming",
             # Without a commit at the end the last checkpoint is only a wait of up to one interval.
             "execution.checkpointing.checkpoints-after-tasks-finish": str(commits).lower(),
-        }
+        } | settings
         session = call(f"{self.gateway}/v1/sessions", {"properties": settings})["sessionHandle"]
         try:
             result = None
@@ -94,6 +95,14 @@ class Flink:
         while call(f"{base}/operations/{operation}/status")["status"] in ("RUNNING", "PENDING", "INITIALIZED"):
             time.sleep(0.05)
         return call(f"{base}/operations/{operation}/result/0")
+
+    def printed(self):
+        """All lines that print sinks have written since the cluster's start."""
+        lines = []
+        for path in sorted(glob.glob(f"{self.folder}/log/flink-*-taskexecutor-*.out")):
+            with open(path, errors="replace") as file:
+                lines += file.read().splitlines()
+        return lines
 
     def await_job(self, job_id, timeout_s):
         deadline = time.time() + timeout_s

@@ -1,4 +1,4 @@
-"""The benchmark's broker and topics: a real Kafka on loopback, loaded once with seeded page views."""
+"""The benchmark's broker and topics: a real Kafka on loopback, whose input is loaded once."""
 
 import json
 import os
@@ -36,20 +36,15 @@ class Kafka:
         with open(os.path.join(self.folder, "broker.pid")) as file:
             return int(file.read())
 
-    def load(self, events, seed):
-        """The input topic, whose name says what is in it: one that is complete is used again."""
-        topic = f"page-views-{events}-{seed}"
-        self.script("topic", topic, str(PARTITIONS))
-        held = self.records(topic)
-        if held not in (0, events):
-            raise RuntimeError(f"topic {topic} holds {held} records of {events}: delete the folder {self.folder}")
-        if held == 0:
-            self.tool("bench-load", topic, PARTITIONS, events, seed)
+    def load(self, topic, partitions, tool, *arguments):
+        """Fills a topic, whose name says what is in it, with a program; one that is complete is used again."""
+        complete = os.path.join(self.folder, f"{topic}.complete")
+        if not os.path.exists(complete):
+            self.script("delete", topic)
+            self.script("topic", topic, str(partitions))
+            self.tool(tool, topic, partitions, *arguments)
+            open(complete, "w").close()
         return topic
-
-    def records(self, topic):
-        lines = self.script("offsets", topic).splitlines()
-        return sum(int(line.rsplit(":", 1)[1]) for line in lines)
 
     def output_topic(self, name):
         self.script("delete", name)

@@ -57,14 +57,17 @@ HEAD = ("case", "shape", "engine", "k events/s", "CPU-s/M", "spread", "JIT CPU-s
 
 
 def table(results):
+    return f"{figures(results)}\n{roof_text(results)}\n{equality_text(results)}"
+
+
+def figures(results):
     lines = [HEAD]
     for case, shape in results.rows():
         for engine in ENGINES:
             if best := results.best(case, shape, engine):
                 lines.append(row(results, case, shape, engine, best))
     widths = [max(len(line[place]) for line in lines) for place in range(len(HEAD))]
-    text = "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in lines)
-    return f"{text}\n{roof_text(results)}\n{equality_text(results)}"
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in lines)
 
 
 def row(results, case, shape, engine, best):

@@ -31,7 +31,8 @@ class Tidemill:
     def __init__(self, folder, executable, checkpoint_interval_s):
         self.folder, self.executable, self.interval_s = folder, executable, checkpoint_interval_s
 
-    def run(self, sql, events, workers, threads, broker_pid, timeout_s=900):
+    def run(self, sql, events, workers, threads, broker_pid, reads=1, timeout_s=900):
+        """Runs the script to its end. `reads`: how many times the plan may read its input at most."""
         command = self.prepare(sql, workers, threads)
         broker_before = read_cpu_s(broker_pid)
         with open(f"{self.folder}/output", "w+") as output, open(f"{self.folder}/log", "w+") as log:
@@ -39,7 +40,7 @@ class Tidemill:
             watch = Watch(lambda: descendants(process.pid))
             usage = self.wait(process, timeout_s)
             cost = watch.finish()
-            self.check(process, output, log, events)
+            self.check(process, output, log, events * reads)
         # The engines are the last of 1 command, then a supervisor and an engine for each worker.
         started = sorted(watch.seen_at.values())[2 * workers]
         return Outcome(
@@ -51,6 +52,11 @@ class Tidemill:
             broker_cpu_s=read_cpu_s(broker_pid) - broker_before,
             peak_rss_mb=cost.peak_rss_mb,
         )
+
+    def printed(self):
+        """The lines that print sinks wrote in the last run."""
+        with open(f"{self.folder}/output", errors="replace") as file:
+            return file.read().splitlines()
 
     def prepare(self, sql, workers, threads):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -76,7 +82,7 @@ class Tidemill:
         return usage
 
     @staticmethod
-    def check(process, output, log, events):
+    def check(process, output, log, most):
         """A run that failed, or did not read everything, has no figures."""
         for file in (output, log):
             file.seek(0)
@@ -85,5 +91,5 @@ class Tidemill:
             raise RuntimeError(f"tidemill run ended with {process.returncode}: {said[-3000:]}")
         # The report counts up to the last status before the end, which may be a second old.
         records = json.loads(output.read().splitlines()[-1])["records"]
-        if records > events:
-            raise RuntimeError(f"tidemill run read {records} records of {events}: {said[-3000:]}")
+        if records > most:
+            raise RuntimeError(f"tidemill run read {records} records of {most}: {said[-3000:]}")

@@ -32,7 +32,10 @@ pub fn all() -> Connectors {
     #[cfg(feature = "filesystem")]
     connectors.insert("filesystem", Arc::new(filesystem::Filesystem));
     #[cfg(feature = "generator")]
-    connectors.insert("generator", Arc::new(generator::Generator));
+    {
+        connectors.insert("generator", Arc::new(generator::Generator));
+        connectors.insert("nexmark", Arc::new(generator::nexmark::Nexmark));
+    }
     #[cfg(feature = "kafka")]
     connectors.insert("kafka", Arc::new(kafka::Kafka));
     #[cfg(feature = "print")]
@@ -48,6 +51,6 @@ mod tests {
     #[test]
     fn every_connector_is_there_by_its_name() {
         let names: Vec<_> = super::all().into_keys().collect();
-        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "print"]);
+        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "nexmark", "print"]);
     }
 }

@@ -20,10 +20,13 @@
 //! With `start = now` each split takes the time of its own first start and keeps it in its position; two runs then
 //! differ in their event times.
 
+pub mod nexmark;
 mod options;
 mod pace;
 pub mod page_views;
 mod reader;
+mod rows;
+mod schedule;
 mod zipf;
 
 use std::sync::Arc;
@@ -34,17 +37,20 @@ use tidemill_plan::Table;
 
 use crate::options::wrong_direction;
 use options::GeneratorOptions;
-use page_views::Column;
+use page_views::PageViewKind;
+use reader::{GeneratorReader, ReaderTable};
 
-pub use options::DEFAULT_SPLITS;
+pub use rows::RowRange;
+pub use schedule::DEFAULT_SPLITS;
 
 pub struct Generator;
 
 impl Connector for Generator {
     fn source(&self, table: &Table, schema: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
         let options = GeneratorOptions::read(table)?;
-        let columns = page_views::columns(table, &schema)?;
-        Ok(Arc::new(GeneratorSource { table: table.clone(), options, schema, columns }))
+        let kind = PageViewKind { spec: options.views, columns: page_views::columns(table, &schema)? };
+        let (name, schedule) = (table.name.clone(), options.schedule);
+        Ok(Arc::new(GeneratorSource(ReaderTable { name, schedule, schema, kind: Arc::new(kind) })))
     }
 
     fn sink(&self, table: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Sink>> {
@@ -52,30 +58,20 @@ impl Connector for Generator {
     }
 }
 
-struct GeneratorSource {
-    table: Table,
-    options: GeneratorOptions,
-    schema: SchemaRef,
-    columns: Vec<Column>,
-}
+/// The source of a table of any kind.
+struct GeneratorSource(ReaderTable);
 
 impl Source for GeneratorSource {
     fn splits(&self) -> Result<Vec<Split>> {
-        Ok((0..self.options.splits).map(|number| Split { id: number.to_string(), number }).collect())
+        Ok((0..self.0.schedule.splits).map(|number| Split { id: number.to_string(), number }).collect())
     }
 
     fn reader(&self, splits: Vec<AssignedSplit>) -> Result<Box<dyn SourceReader>> {
-        let table = reader::ReaderTable {
-            name: self.table.name.clone(),
-            options: self.options.clone(),
-            schema: self.schema.clone(),
-            columns: self.columns.clone(),
-        };
-        Ok(Box::new(reader::GeneratorReader::new(table, splits)?))
+        Ok(Box::new(GeneratorReader::new(self.0.clone(), splits)?))
     }
 
     fn bounded(&self) -> bool {
-        self.options.number_of_rows.is_some()
+        self.0.schedule.bounded()
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, NullBufferBuilder, RecordBatch, StringArray, TimestampMillisecondArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, Int64Array, NullBufferBuilder, RecordBatch, TimestampMillisecondArray};
+use arrow::buffer::NullBuffer;
 use arrow::error::ArrowError;
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::Table;
 
+use super::rows::{GOLDEN, RowKind, RowRange, Rows, Text, TextColumn, mix, scale};
 use super::zipf::Zipf;
 use crate::formats::json::encoder::write_int;
 use crate::formats::time::{write_date_time, write_fraction};
@@ -36,14 +37,6 @@ pub struct PageView<'a> {
     pub duration_ms: i64,
 }
 
-/// Rows `first`, `first + step` and so on, `count` of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowRange {
-    pub first: u64,
-    pub step: u64,
-    pub count: usize,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     Page,
@@ -61,6 +54,9 @@ const NAMES: [(&str, Column, &str); 5] = [
     ("duration_ms", Column::Duration, "BIGINT"),
 ];
 
+type PooledText = Text<LONGEST_TEXT>;
+
+const LONGEST_TEXT: usize = 32;
 const USERS: u64 = 100_000;
 const LONGEST_MS: u64 = 120_000;
 /// Picked by three bits; an empty one stands for NULL.
@@ -108,20 +104,10 @@ pub struct PageViews {
     spec: PageViewSpec,
     zipf: Zipf,
     pages: Vec<String>,
-    page_texts: Vec<Text>,
-    referrer_texts: [Text; 8],
+    page_texts: Vec<PooledText>,
+    referrer_texts: [PooledText; 8],
     key: u64,
 }
-
-/// Spreads 64 bits over 64 bits; every input has another output (the finaliser of SplitMix64).
-#[inline(always)]
-pub fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
-}
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl PageViews {
     pub fn new(spec: PageViewSpec) -> Self {
@@ -259,52 +245,38 @@ impl PageViews {
     }
 }
 
-impl RowRange {
-    fn each(self) -> impl ExactSizeIterator<Item = u64> {
-        (0..self.count).map(move |nth| self.first + nth as u64 * self.step)
-    }
-}
-
-/// A text of a pool, padded: a copy of fixed length is two instructions, one of varying length a call.
-#[derive(Clone, Copy)]
-struct Text {
-    padded: [u8; Self::MOST],
-    length: usize,
-}
-
-impl Text {
-    const MOST: usize = 32;
-
-    fn new(text: &str) -> Self {
-        let mut padded = [0; Self::MOST];
-        padded[..text.len()].copy_from_slice(text.as_bytes());
-        Self { padded, length: text.len() }
-    }
-}
-
 fn texts<'t>(
     rows: RowRange,
     nulls: Option<NullBuffer>,
-    text: impl Fn(u64) -> &'t Text,
+    text: impl Fn(u64) -> &'t PooledText,
 ) -> Result<ArrayRef, ArrowError> {
-    let mut bytes = Vec::with_capacity((rows.count + 1) * Text::MOST);
-    let mut offsets = Vec::with_capacity(rows.count + 1);
-    offsets.push(0);
-    for row in rows.each() {
-        let text = text(row);
-        let end = bytes.len() + text.length;
-        bytes.extend_from_slice(&text.padded);
-        bytes.truncate(end);
-        offsets.push(end as i32);
-    }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes), nulls)?))
+    let mut column = TextColumn::with_capacity(rows.count, rows.count * LONGEST_TEXT);
+    rows.each().for_each(|row| column.push(text(row)));
+    column.finish(nulls)
 }
 
-/// `bits`, a number of `width` bits, brought down to less than `limit`.
-#[inline(always)]
-fn scale(bits: u64, width: u32, limit: u64) -> u64 {
-    ((u128::from(bits) * u128::from(limit)) >> width) as u64
+/// The kind `page-views` of a table, with its start still open.
+pub struct PageViewKind {
+    pub spec: PageViewSpec,
+    pub columns: Vec<Column>,
+}
+
+impl RowKind for PageViewKind {
+    fn starting(&self, start_ms: i64) -> Box<dyn Rows> {
+        let views = PageViews::new(PageViewSpec { start_ms, ..self.spec.clone() });
+        Box::new(PageViewRows { views, columns: self.columns.clone() })
+    }
+}
+
+struct PageViewRows {
+    views: PageViews,
+    columns: Vec<Column>,
+}
+
+impl Rows for PageViewRows {
+    fn batch(&self, schema: &SchemaRef, rows: RowRange) -> Result<RecordBatch, ArrowError> {
+        self.views.batch(schema, &self.columns, rows)
+    }
 }
 
 #[inline(always)]

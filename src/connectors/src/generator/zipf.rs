@@ -45,7 +45,7 @@ mod tests {
         let (zipf, draws) = (Zipf::new(10), 1_000_000u64);
         let mut counts = [0u64; 10];
         for draw in 0..draws {
-            counts[zipf.rank(super::super::page_views::mix(draw)) as usize] += 1;
+            counts[zipf.rank(super::super::rows::mix(draw)) as usize] += 1;
         }
         let total: f64 = (1..=10).map(|rank| 1.0 / f64::from(rank)).sum();
         for (rank, count) in counts.iter().enumerate() {

@@ -6,7 +6,7 @@
 //!
 //! Writing to a slow terminal slows the application: this is no sink for production.
 
-mod text;
+pub(crate) mod text;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
