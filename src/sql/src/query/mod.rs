@@ -6,6 +6,7 @@ mod from;
 mod interval;
 mod join;
 mod select;
+mod subquery;
 mod union;
 mod window;
 
