@@ -38,7 +38,6 @@ impl Dialect for FlinkDialect {
         true
     }
 
-    // Parsed so that it can be refused by name.
     fn supports_match_recognize(&self) -> bool {
         true
     }

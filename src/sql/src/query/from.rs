@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
 use super::join::joined;
-use super::{Planner, window};
+use super::{Planner, pattern, window};
 use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -84,6 +84,10 @@ impl Planner<'_> {
                 aliased(self.query(subquery)?, alias.as_ref(), None)
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(table_with_joins),
+            TableFactor::MatchRecognize { table, alias, .. } => {
+                let written = pattern::Written::of(factor).ok_or_else(|| refused_factor(factor))?;
+                aliased(pattern::matched(self.factor(table)?.relation, &written)?, alias.as_ref(), None)
+            }
             other => Err(refused_factor(other)),
         }
     }
@@ -186,7 +190,6 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
 
 fn refused_factor(factor: &TableFactor) -> SqlError {
     let (what, remedy) = match factor {
-        TableFactor::MatchRecognize { .. } => ("MATCH_RECOGNIZE", "find patterns after this application"),
         TableFactor::UNNEST { .. } => ("UNNEST", "have the producer write one record for each element"),
         TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
             ("LATERAL", "select from one table")

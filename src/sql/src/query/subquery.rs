@@ -145,7 +145,7 @@ impl Planner<'_> {
         for query in rows_in(condition) {
             let row = self.single_value(&query)?;
             let value = Typed::new(Expression::Column(relation.fields.len()), row.fields[0].data_type.clone(), true);
-            values.known.push((Expr::Subquery(query), value));
+            values.known.push((Expr::Subquery(Box::new(query)), value));
             relation = joined(JoinKind::Left, relation, row, Vec::new());
         }
         let binder = Binder { scope: binder.scope, grouping: Some(&values) };
@@ -243,13 +243,13 @@ fn has_subquery(condition: &Expr) -> bool {
 }
 
 /// The subqueries that are values in a condition, each once.
-fn rows_in(condition: &Expr) -> Vec<Box<Query>> {
-    let mut found: Vec<Box<Query>> = Vec::new();
+fn rows_in(condition: &Expr) -> Vec<Query> {
+    let mut found: Vec<Query> = Vec::new();
     visit_outside_subqueries(condition, &mut |expression| {
         if let Expr::Subquery(query) = expression
-            && !found.contains(query)
+            && !found.contains(&**query)
         {
-            found.push(query.clone());
+            found.push((**query).clone());
         }
     });
     found
