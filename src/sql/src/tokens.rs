@@ -23,11 +23,6 @@ pub(crate) const WITHIN: &str = "the time within";
 /// Words that the parser would stumble over further on, and what to say of them.
 const REFUSED: &[(&[&str], &str, &str)] = &[
     (
-        &["FOR", "SYSTEM_TIME"],
-        "FOR SYSTEM_TIME AS OF is not supported",
-        "read one table in each query, and enrich the stream before it is written",
-    ),
-    (
         &["{", "-"],
         "exclusion ({- -}) is not supported in a pattern",
         "leave the braces out: only MEASURES are put out anyway",

@@ -8,6 +8,7 @@ mod join;
 mod pattern;
 mod select;
 mod subquery;
+mod temporal;
 mod union;
 mod window;
 
