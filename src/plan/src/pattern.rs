@@ -91,3 +91,38 @@ pub enum Position {
     /// `PREV(A.x, n)`: the n-th row of the partition before the last row taken for the variable.
     Before(u64),
 }
+
+impl MatchRecognize {
+    fn expressions(&self) -> impl Iterator<Item = &PatternExpression> {
+        let conditions = self.variables.iter().filter_map(|variable| variable.condition.as_ref());
+        conditions.chain(self.measures.iter().map(|measure| &measure.value))
+    }
+
+    /// All expressions over the input's columns.
+    pub fn values(&self) -> Vec<&Expression> {
+        self.expressions().flat_map(|expression| &expression.references).filter_map(Reference::value).collect()
+    }
+
+    /// The same, to be changed.
+    pub fn values_mut(&mut self) -> Vec<&mut Expression> {
+        let conditions = self.variables.iter_mut().filter_map(|variable| variable.condition.as_mut());
+        let expressions = conditions.chain(self.measures.iter_mut().map(|measure| &mut measure.value));
+        let references = expressions.flat_map(|expression| &mut expression.references);
+        references
+            .filter_map(|reference| match reference {
+                Reference::Row { value, .. } => Some(value),
+                Reference::Aggregate { argument, .. } => argument.as_mut(),
+            })
+            .collect()
+    }
+}
+
+impl Reference {
+    /// What is read of a row; none if only the row counts.
+    pub fn value(&self) -> Option<&Expression> {
+        match self {
+            Self::Row { value, .. } => Some(value),
+            Self::Aggregate { argument, .. } => argument.as_ref(),
+        }
+    }
+}

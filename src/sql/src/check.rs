@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use arrow_schema::{DataType, Schema, TimeUnit};
 use tidemill_plan::functions;
 use tidemill_plan::{
-    AggregateCall, AggregateFunction, BinaryOperator, Expression, JoinKind, JoinOn, Literal, NodeKind, PlanNode,
-    StreamPlan, WindowAggregate, WindowOutput, Windows,
+    AggregateCall, AggregateFunction, BinaryOperator, Expression, JoinKind, JoinOn, Literal, MatchRecognize, NodeKind,
+    PatternExpression, PlanNode, Reference, StreamPlan, WindowAggregate, WindowOutput, Windows,
 };
 
 use crate::optimise::is_left_only;
@@ -88,7 +88,8 @@ fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
         }
         (NodeKind::Union, [_, ..]) => inputs.iter().try_for_each(|input| same(&types, &all(input))),
         // What these make of a row is known to their own rules only.
-        (NodeKind::Unnest(_) | NodeKind::MatchRecognize(_), [_]) => Ok(()),
+        (NodeKind::Unnest(_), [_]) => Ok(()),
+        (NodeKind::MatchRecognize(matches), [input]) => same(&types, &matched(matches, input)?),
         (NodeKind::Sink(_), [input]) => same(&types, &all(input)),
         _ => Err(format!("has {} inputs", inputs.len())),
     }
@@ -156,6 +157,30 @@ fn result_type(function: &AggregateFunction, argument: Option<DataType>) -> Resu
         (Collect, Some(argument)) => Ok(types::multiset(argument)),
         (function, argument) => Err(format!("{function:?} of {argument:?}")),
     }
+}
+
+fn matched(matches: &MatchRecognize, input: &Schema) -> Result<Vec<DataType>, String> {
+    time_column(input, matches.time_column)?;
+    matches.then.iter().try_for_each(|key| column(input, key.column).map(drop))?;
+    for condition in matches.variables.iter().filter_map(|variable| variable.condition.as_ref()) {
+        expect(&[DataType::Boolean], &of_match(condition, input)?)?;
+    }
+    let mut types: Vec<DataType> = matches.partition.iter().map(|key| column(input, *key)).collect::<Result<_, _>>()?;
+    for measure in &matches.measures {
+        types.push(of_match(&measure.value, input)?);
+    }
+    Ok(types)
+}
+
+fn of_match(value: &PatternExpression, input: &Schema) -> Result<DataType, String> {
+    let read = value.references.iter().map(|reference| match reference {
+        Reference::Row { value, .. } => type_of(value, input),
+        Reference::Aggregate { function, argument, .. } => {
+            result_type(function, argument.as_ref().map(|argument| type_of(argument, input)).transpose()?)
+        }
+    });
+    let read = read.map(|found| Ok(arrow_schema::Field::new("", found?, true)));
+    type_of(&value.expression, &Schema::new(read.collect::<Result<Vec<_>, String>>()?))
 }
 
 fn column(input: &Schema, place: usize) -> Result<DataType, String> {

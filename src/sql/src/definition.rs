@@ -92,7 +92,9 @@ fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
         None => (columns, None),
     };
     let in_catalog = matches!(origin, Origin::Catalog(_));
-    Ok(Defined { table: Table { table, physical, columns, watermark, in_catalog }, warnings })
+    let place = |key: &Ident| physical.iter().position(|field| field.name == key.value);
+    let primary_key = create.primary_key.iter().filter_map(place).collect();
+    Ok(Defined { table: Table { table, physical, columns, primary_key, watermark, in_catalog }, warnings })
 }
 
 fn check_names(create: &CreateTable) -> Result<()> {

@@ -38,7 +38,11 @@ impl Dialect for FlinkDialect {
         true
     }
 
-    // Parsed so that it can be refused by name.
+    /// `FOR SYSTEM_TIME AS OF`.
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
+
     fn supports_match_recognize(&self) -> bool {
         true
     }

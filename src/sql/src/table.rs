@@ -11,6 +11,8 @@ pub(crate) struct Table {
     pub physical: Vec<Field>,
     /// All columns, each as an expression over the physical ones.
     pub columns: Vec<(Field, Expression)>,
+    /// Places in `physical`.
+    pub primary_key: Vec<usize>,
     /// Over the physical columns.
     pub watermark: Option<Watermark>,
     /// Whether it comes from the catalog rather than from the text.

@@ -17,19 +17,22 @@ impl StatementTokens {
     }
 }
 
+/// The name of a definition that is the length after WITHIN in a MATCH_RECOGNIZE. Nobody can write such a name unquoted.
+pub(crate) const WITHIN: &str = "the time within";
+
 /// Words that the parser would stumble over further on, and what to say of them.
 const REFUSED: &[(&[&str], &str, &str)] = &[
     (
-        &["FOR", "SYSTEM_TIME"],
-        "FOR SYSTEM_TIME AS OF is not supported",
-        "read one table in each query, and enrich the stream before it is written",
+        &["{", "-"],
+        "exclusion ({- -}) is not supported in a pattern",
+        "leave the braces out: only MEASURES are put out anyway",
     ),
     (&["SESSION", "("], "SESSION windows are not supported", "use TUMBLE or HOP"),
 ];
 
 /// The statements of a text, which are separated by semicolons.
 pub(crate) fn statements(text: &str) -> Result<Vec<StatementTokens>> {
-    let tokens = rewrite(tokenize(text)?);
+    let tokens = within_as_definition(rewrite(tokenize(text)?));
     refuse_words(&tokens)?;
     let parts = tokens.split(|token| token.token == Token::SemiColon);
     Ok(parts.filter(|part| !part.is_empty()).map(|part| StatementTokens(part.to_vec())).collect())
@@ -97,6 +100,31 @@ pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     rewritten
 }
 
+/// Moves `WITHIN INTERVAL …` behind a pattern into DEFINE, whose definitions the parser knows.
+fn within_as_definition(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut start = 1;
+    while start + 1 < tokens.len() {
+        let is_within = tokens[start - 1].token == Token::RParen
+            && is_keyword(tokens.get(start), Keyword::WITHIN)
+            && is_keyword(tokens.get(start + 1), Keyword::INTERVAL);
+        let define = (start..tokens.len()).find(|place| is_keyword(tokens.get(*place), Keyword::DEFINE));
+        if let (true, Some(define)) = (is_within, define) {
+            let span = tokens[start].span;
+            let placed = |token| TokenWithSpan { token, span };
+            let keyword = |keyword, value: &str| Token::Word(Word { keyword, ..plain_word(value) });
+            let name = [word(WITHIN), keyword(Keyword::AS, "AS")].map(placed);
+            let mut length: Vec<_> = tokens.drain(start + 1..define).collect();
+            let comma = TokenWithSpan { token: Token::Comma, span: length.last().map_or(span, |last| last.span) };
+            length.push(comma);
+            // WITHIN itself goes; DEFINE takes its place.
+            tokens.remove(start);
+            tokens.splice(start + 1..start + 1, name.into_iter().chain(length));
+        }
+        start += 1;
+    }
+    tokens
+}
+
 fn is_table_argument(previous: Option<&TokenWithSpan>, tokens: &[TokenWithSpan]) -> bool {
     let opens = matches!(previous.map(|token| &token.token), Some(Token::LParen | Token::Comma | Token::RArrow));
     let is_word = |token: Option<&TokenWithSpan>| matches!(token.map(|token| &token.token), Some(Token::Word(_)));
@@ -117,7 +145,11 @@ pub(crate) fn is_keyword(token: Option<&TokenWithSpan>, keyword: Keyword) -> boo
 }
 
 fn word(value: &str) -> Token {
-    Token::Word(Word { value: value.to_string(), quote_style: None, keyword: Keyword::NoKeyword })
+    Token::Word(plain_word(value))
+}
+
+fn plain_word(value: &str) -> Word {
+    Word { value: value.to_string(), quote_style: None, keyword: Keyword::NoKeyword }
 }
 
 #[cfg(test)]
@@ -150,6 +182,15 @@ mod tests {
         check("c TIMESTAMP(3) WITH LOCAL TIME ZONE,", &["c TIMESTAMP_LTZ ( 3 ) ,"]);
         check("c TIMESTAMP WITH LOCAL TIME ZONE", &["c TIMESTAMP_LTZ"]);
         check("TIMESTAMP(3) WITHOUT TIME ZONE", &["TIMESTAMP ( 3 ) WITHOUT TIME ZONE"]);
+    }
+
+    #[test]
+    fn within_becomes_a_definition() {
+        check(
+            "PATTERN (A B) WITHIN INTERVAL '1' HOUR DEFINE A AS TRUE",
+            &["PATTERN ( A B ) DEFINE the time within AS INTERVAL '1' HOUR , A AS TRUE"],
+        );
+        check("f(x) WITHIN GROUP (a)", &["f ( x ) WITHIN GROUP ( a )"]);
     }
 
     #[test]

@@ -16,6 +16,11 @@ use crate::types;
 pub(crate) trait Grouping {
     /// The column of the aggregation's result that this expression is; none if its parts have to be looked at.
     fn resolve(&self, expression: &Expr) -> Result<Option<(Typed, Role)>>;
+
+    /// Whether columns that it does not resolve cannot be named.
+    fn hides_columns(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -60,7 +65,7 @@ impl<'a> Binder<'a> {
 
     fn column(&self, path: &[sqlparser::ast::Ident]) -> Result<(Typed, Role)> {
         let found = self.scope.resolve(path)?;
-        if self.grouping.is_some() {
+        if self.grouping.is_some_and(Grouping::hides_columns) {
             let name = &path[path.len() - 1];
             let message = format!("the column `{}` is neither grouped by nor aggregated", name.value);
             return Err(SqlError::new(path[0].span, message, "add it to GROUP BY or put it into an aggregate"));
@@ -200,9 +205,9 @@ fn escape_character(value: &ValueWithSpan) -> Result<char> {
 
 fn refused(expression: &Expr) -> SqlError {
     let (what, remedy) = match expression {
-        Expr::InSubquery { .. } => ("IN with a subquery", "list the values"),
-        Expr::Exists { .. } => ("EXISTS", "filter the table's own columns"),
-        Expr::Subquery(_) => ("a subquery as a value", "write the value, or select from the subquery in FROM"),
+        Expr::InSubquery { .. } => ("IN with a subquery here", "make it a condition of WHERE or HAVING, joined by AND"),
+        Expr::Exists { .. } => ("EXISTS here", "make it a condition of WHERE or HAVING, joined by AND"),
+        Expr::Subquery(_) => ("a subquery as a value here", "compare with it in WHERE or HAVING"),
         Expr::ILike { .. } => ("ILIKE", "use LOWER(value) LIKE pattern"),
         Expr::SimilarTo { .. } | Expr::RLike { .. } => ("SIMILAR TO", "use REGEXP(value, 'pattern')"),
         Expr::Tuple(_) => ("a row of values", "compare the values one by one"),

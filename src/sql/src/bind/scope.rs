@@ -12,6 +12,8 @@ use crate::relation::{Field, Relation, Role};
 pub(crate) struct Scope {
     /// The name that may stand before the column's, and the column.
     columns: Vec<(Option<String>, Field)>,
+    /// So many of the columns, the first, are of the query around: they are named where no other has the name.
+    outer: usize,
 }
 
 impl Scope {
@@ -20,7 +22,17 @@ impl Scope {
     }
 
     pub(crate) fn of_fields(fields: &[Field], qualifier: Option<&str>) -> Self {
-        Self { columns: fields.iter().map(|field| (qualifier.map(str::to_string), field.clone())).collect() }
+        let columns = fields.iter().map(|field| (qualifier.map(str::to_string), field.clone())).collect();
+        Self { columns, outer: 0 }
+    }
+
+    /// The scope of a subquery's condition: behind the `width` columns around it, which it can name, its own.
+    pub(crate) fn within(self, outer: &Self, width: usize) -> Self {
+        let hidden = (None, Field::plain("", arrow_schema::DataType::Null, true));
+        let mut columns = outer.columns.clone();
+        columns.resize(width, hidden);
+        columns.extend(self.columns);
+        Self { columns, outer: width }
     }
 
     /// The columns of this scope, then those of another.
@@ -51,7 +63,7 @@ impl Scope {
         let matches = |(_, (owner, field)): &(usize, &(Option<String>, Field))| {
             !field.name.is_empty() && (qualifier.is_none() || owner.as_deref() == qualifier)
         };
-        let columns = self.columns.iter().enumerate().filter(matches);
+        let columns = self.columns.iter().enumerate().skip(self.outer).filter(matches);
         columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone())).collect()
     }
 
@@ -65,9 +77,13 @@ impl Scope {
             [owner] => Some(owner.value.as_str()),
             _ => return Err(SqlError::new(span, "nested fields are not supported", "write `table.column`")),
         };
-        let mut found = self.columns.iter().enumerate().filter(|(_, (qualifier, field))| {
-            field.name == name.value && (owner.is_none() || qualifier.as_deref() == owner)
-        });
+        let all = || {
+            self.columns.iter().enumerate().filter(|(_, (qualifier, field))| {
+                field.name == name.value && (owner.is_none() || qualifier.as_deref() == owner)
+            })
+        };
+        let own = all().any(|(place, _)| place >= self.outer);
+        let mut found = all().filter(|(place, _)| !own || *place >= self.outer);
         match (found.next(), found.next()) {
             (Some((place, (_, field))), None) => Ok((column(place, field), field.role)),
             (None, _) => Err(self.not_found(span, owner, &name.value)),
@@ -85,7 +101,8 @@ impl Scope {
             let message = format!("there is no table `{owner}` in FROM");
             return SqlError::new(span, message, "use the table's alias if it has one");
         }
-        let names: Vec<&str> = self.columns.iter().map(|(_, field)| field.name.as_str()).collect();
+        let own = self.columns.iter().skip(self.outer);
+        let names: Vec<&str> = own.map(|(_, field)| field.name.as_str()).filter(|name| !name.is_empty()).collect();
         SqlError::new(span, format!("there is no column `{name}`"), advise(name, &names))
     }
 }

@@ -2,6 +2,7 @@
 
 mod expression;
 mod operator;
+mod pattern;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -92,10 +92,7 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
         NodeKind::Sort(sort) => {
             vec![format!("time: {}", column(sort.time_column, input)), sort_order(&sort.then, input)]
         }
-        NodeKind::MatchRecognize(pattern) => {
-            let measures: Vec<&str> = pattern.measures.iter().map(|measure| measure.name.as_str()).collect();
-            vec![keys("partition", &pattern.partition), format!("measures: {}", measures.join(", "))]
-        }
+        NodeKind::MatchRecognize(matches) => super::pattern::details(matches, input),
         NodeKind::Limit(_) | NodeKind::Union | NodeKind::Sink(_) => Vec::new(),
     }
 }
@@ -190,7 +187,7 @@ fn ranking(rank: &Rank, input: &Schema) -> Vec<String> {
     lines
 }
 
-fn sort_order(order: &[SortKey], input: &Schema) -> String {
+pub(super) fn sort_order(order: &[SortKey], input: &Schema) -> String {
     let keys = order.iter().map(|key| {
         let direction = if key.descending { " DESC" } else { "" };
         format!("{}{direction}", column(key.column, input))
@@ -222,7 +219,7 @@ fn call(call: &AggregateCall, input: &Schema) -> String {
     format!("{}({distinct}{argument}){}", function(&call.function), filter.unwrap_or_default())
 }
 
-fn function(function: &AggregateFunction) -> &'static str {
+pub(super) fn function(function: &AggregateFunction) -> &'static str {
     match function {
         AggregateFunction::Count => "COUNT",
         AggregateFunction::Sum => "SUM",
@@ -266,13 +263,13 @@ fn window(window: &Window) -> String {
     }
 }
 
-fn duration(ms: i64) -> String {
+pub(super) fn duration(ms: i64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
     let exact = units.iter().find(|(unit, _)| ms % unit == 0 && ms != 0);
     exact.map_or(format!("{ms} ms"), |(unit, name)| format!("{} {name}", ms / unit))
 }
 
-fn columns(places: &[usize], input: &Schema) -> String {
+pub(super) fn columns(places: &[usize], input: &Schema) -> String {
     listed(places.iter().map(|place| column(*place, input)).collect())
 }
 

@@ -61,10 +61,12 @@ pub(crate) fn reads(kind: &NodeKind, widths: &[usize]) -> Vec<BTreeSet<usize>> {
         NodeKind::Join(of) => join(&of.on, [None, None]),
         NodeKind::IntervalJoin(of) => join(&of.on, [Some(of.left_time), Some(of.right_time)]),
         NodeKind::TemporalJoin(of) => join(&of.on, [Some(of.left_time), Some(of.right_time)]),
-        // Everything is read by these: their inputs keep all columns.
-        NodeKind::Expand(_) | NodeKind::LookupJoin(_) | NodeKind::MatchRecognize(_) => {
-            widths.iter().map(|width| (0..*width).collect()).collect()
+        NodeKind::MatchRecognize(matches) => {
+            let order = [matches.partition.clone(), vec![matches.time_column], of_keys(&matches.then)].concat();
+            vec![order.into_iter().chain(matches.values().into_iter().flat_map(columns)).collect()]
         }
+        // Everything is read by these: their inputs keep all columns.
+        NodeKind::Expand(_) | NodeKind::LookupJoin(_) => widths.iter().map(|width| (0..*width).collect()).collect(),
         NodeKind::Source(_) | NodeKind::Calc(_) | NodeKind::Limit(_) | NodeKind::Union | NodeKind::Sink(_) => {
             widths.iter().map(|_| BTreeSet::new()).collect()
         }
@@ -211,8 +213,16 @@ pub(crate) fn renumber(kind: &mut NodeKind, moved: &[&dyn Fn(usize) -> usize], w
         NodeKind::Join(of) => join(&mut of.on, None),
         NodeKind::IntervalJoin(of) => join(&mut of.on, Some((&mut of.left_time, &mut of.right_time))),
         NodeKind::TemporalJoin(of) => join(&mut of.on, Some((&mut of.left_time, &mut of.right_time))),
+        NodeKind::MatchRecognize(matches) => {
+            all(&mut matches.partition);
+            matches.time_column = first(matches.time_column);
+            keys(&mut matches.then);
+            for value in matches.values_mut() {
+                *value = substitute(value, &|place| Expression::Column(first(place)));
+            }
+        }
         // These read all columns, so none has moved.
-        NodeKind::Expand(_) | NodeKind::LookupJoin(_) | NodeKind::MatchRecognize(_) => {}
+        NodeKind::Expand(_) | NodeKind::LookupJoin(_) => {}
         NodeKind::Source(_) | NodeKind::Calc(_) | NodeKind::Limit(_) | NodeKind::Union | NodeKind::Sink(_) => {}
     }
 }

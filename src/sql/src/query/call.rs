@@ -1,15 +1,13 @@
 //! Calls of aggregates: which there are, what they take and what type they give.
 
-use std::ops::ControlFlow;
-
 use arrow_schema::DataType;
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Spanned,
-    visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{AggregateFunction, Expression};
 
+use super::subquery::visit_outside_subqueries;
 use crate::bind::{Binder, Typed, aggregate_function, is_aggregate};
 use crate::error::{Result, SqlError};
 use crate::types;
@@ -45,10 +43,9 @@ pub(super) fn calls_in(select: &Select) -> Vec<Function> {
         {
             calls.push(function.clone());
         }
-        ControlFlow::<()>::Continue(())
     };
-    let _ = visit_expressions(&select.projection, &mut note);
-    let _ = visit_expressions(&select.having, &mut note);
+    visit_outside_subqueries(&select.projection, &mut note);
+    visit_outside_subqueries(&select.having, &mut note);
     calls
 }
 

@@ -7,8 +7,8 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
-use super::join::joined;
-use super::{Planner, window};
+use super::join::{joined, settled};
+use super::{Planner, pattern, temporal, window};
 use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -35,33 +35,27 @@ impl Planner<'_> {
 
     fn join(&self, left: Source, written: &Join) -> Result<Source> {
         let (kind, constraint) = kind_of(written)?;
-        let right = self.factor(&written.relation)?;
-        let both = left.scope.clone().beside(right.scope.clone());
-        match constraint {
-            JoinConstraint::On(condition) => {
-                let condition = Binder::over(&both).condition(condition, "ON")?;
-                Ok(join(kind, left, right, conjuncts(condition.expression)))
+        let span = written.relation.span();
+        let mut joined = match temporal::written(&written.relation) {
+            Some(time) => {
+                let left = Source { relation: settled(left.relation, span)?, scope: left.scope };
+                let as_of = temporal::AsOf::of(time, &left)?;
+                let right = self.factor(&temporal::timeless(&written.relation))?;
+                let conditions = conditions(constraint, &left, &right, span)?;
+                let relation = temporal::joined(kind, left.relation, right.relation, conditions, &as_of)?;
+                let scope = left.scope.beside(right.scope).with_fields(&relation.fields);
+                Source { relation, scope }
             }
-            JoinConstraint::Using(names) => {
-                let mut conditions = Vec::with_capacity(names.len());
-                for name in names {
-                    let name = name.0.last().and_then(|part| part.as_ident()).cloned().into_iter().collect::<Vec<_>>();
-                    let one = left.scope.resolve(&name)?.0;
-                    let other = right.scope.resolve(&name)?.0.moved(left.relation.fields.len());
-                    let span = written.relation.span();
-                    conditions.push(compare(one, BinaryOperator::Equal, other, span)?.expression);
-                }
-                let mut joined = join(kind, left, right, conditions);
-                names.iter().for_each(|name| joined.scope.hide_second(&name.to_string()));
-                Ok(joined)
+            None => {
+                let right = self.factor(&written.relation)?;
+                let conditions = conditions(constraint, &left, &right, span)?;
+                join(kind, left, right, conditions)
             }
-            JoinConstraint::None => Ok(join(kind, left, right, Vec::new())),
-            JoinConstraint::Natural => Err(SqlError::new(
-                written.relation.span(),
-                "NATURAL JOIN is not supported",
-                "name the columns: JOIN … USING (a, b)",
-            )),
+        };
+        if let JoinConstraint::Using(names) = constraint {
+            names.iter().for_each(|name| joined.scope.hide_second(&name.to_string()));
         }
+        Ok(joined)
     }
 
     fn factor(&self, factor: &TableFactor) -> Result<Source> {
@@ -84,6 +78,10 @@ impl Planner<'_> {
                 aliased(self.query(subquery)?, alias.as_ref(), None)
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => self.joined(table_with_joins),
+            TableFactor::MatchRecognize { table, alias, .. } => {
+                let written = pattern::Written::of(factor).ok_or_else(|| refused_factor(factor))?;
+                aliased(pattern::matched(self.factor(table)?.relation, &written)?, alias.as_ref(), None)
+            }
             other => Err(refused_factor(other)),
         }
     }
@@ -126,6 +124,30 @@ fn join(kind: JoinKind, left: Source, right: Source, conditions: Vec<Expression>
     let relation = joined(kind, left.relation, right.relation, conditions);
     let scope = left.scope.beside(right.scope).with_fields(&relation.fields);
     Source { relation, scope }
+}
+
+/// What a join's constraint demands of the columns of both.
+fn conditions(constraint: &JoinConstraint, left: &Source, right: &Source, span: Span) -> Result<Vec<Expression>> {
+    match constraint {
+        JoinConstraint::On(condition) => {
+            let both = left.scope.clone().beside(right.scope.clone());
+            Ok(conjuncts(Binder::over(&both).condition(condition, "ON")?.expression))
+        }
+        JoinConstraint::Using(names) => {
+            let mut conditions = Vec::with_capacity(names.len());
+            for name in names {
+                let name = name.0.last().and_then(|part| part.as_ident()).cloned().into_iter().collect::<Vec<_>>();
+                let one = left.scope.resolve(&name)?.0;
+                let other = right.scope.resolve(&name)?.0.moved(left.relation.fields.len());
+                conditions.push(compare(one, BinaryOperator::Equal, other, span)?.expression);
+            }
+            Ok(conditions)
+        }
+        JoinConstraint::None => Ok(Vec::new()),
+        JoinConstraint::Natural => {
+            Err(SqlError::new(span, "NATURAL JOIN is not supported", "name the columns: JOIN … USING (a, b)"))
+        }
+    }
 }
 
 fn kind_of(join: &Join) -> Result<(JoinKind, &JoinConstraint)> {
@@ -177,6 +199,10 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
     else {
         return Ok(());
     };
+    if let Some(time) = temporal::written(factor) {
+        let message = "a table can be asked for a time only where it is joined";
+        return Err(SqlError::new(time.span(), message, "write it to the right of JOIN"));
+    }
     let plain = with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty();
     if !plain || *with_ordinality || version.is_some() || json_path.is_some() || sample.is_some() {
         return Err(SqlError::new(name.span(), "the table has a modifier that is not supported", "use the name alone"));
@@ -186,7 +212,6 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
 
 fn refused_factor(factor: &TableFactor) -> SqlError {
     let (what, remedy) = match factor {
-        TableFactor::MatchRecognize { .. } => ("MATCH_RECOGNIZE", "find patterns after this application"),
         TableFactor::UNNEST { .. } => ("UNNEST", "have the producer write one record for each element"),
         TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
             ("LATERAL", "select from one table")

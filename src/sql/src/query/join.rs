@@ -132,7 +132,7 @@ fn settle(
 ) -> Result<Relation> {
     if let Some(bounds) = Bounds::of(&left, &right, &conditions) {
         let rest = bounds.without(conditions);
-        return Ok(placed(kind, left, right, rest, |on| {
+        return Ok(placed(kind, left, right, rest, &|_| true, |on| {
             NodeKind::IntervalJoin(IntervalJoin {
                 kind,
                 on,
@@ -149,7 +149,7 @@ fn settle(
             let message = "rows of windows that may be taken back cannot be joined";
             return Err(SqlError::new(span, message, "join rows that stay, and aggregate afterwards"));
         }
-        return Ok(placed(kind, left, right, conditions, |on| {
+        return Ok(placed(kind, left, right, conditions, &|_| true, |on| {
             NodeKind::IntervalJoin(IntervalJoin {
                 kind,
                 on,
@@ -163,7 +163,7 @@ fn settle(
     }
     let timeless =
         |relation: Relation| Relation { fields: relation.fields.iter().map(Field::timeless).collect(), ..relation };
-    Ok(placed(kind, timeless(left), timeless(right), conditions, |on| {
+    Ok(placed(kind, timeless(left), timeless(right), conditions, &|_| true, |on| {
         NodeKind::Join(Join { kind, on, state_ttl_ms: [None, None] })
     }))
 }
@@ -200,13 +200,14 @@ fn is_equality(condition: &Expression, one: usize, other: usize) -> bool {
     }
 }
 
-/// Takes the equalities out of the conditions as keys, which become columns of the sides where they are not yet, and
+/// Takes the equalities with right sides that may be keys out of the conditions as such. They become columns of the sides where they are not yet, and
 /// puts the join between. The result has the columns of the sides as they were.
-fn placed(
+pub(super) fn placed(
     kind: JoinKind,
     left: Relation,
     right: Relation,
     conditions: Vec<Expression>,
+    is_key: &dyn Fn(&Expression) -> bool,
     operator: impl FnOnce(JoinOn) -> NodeKind,
 ) -> Relation {
     let (left_width, right_width) = (left.fields.len(), right.fields.len());
@@ -215,14 +216,14 @@ fn placed(
     let (mut keys, mut rest) = (Vec::new(), Vec::new());
     for condition in conditions {
         match equality(&condition, left_width) {
-            Some((one, other)) => {
+            Some((one, other)) if is_key(&moved(&other, left_width)) => {
                 keys.push(JoinKey {
                     left: lefts.place(one),
                     right: rights.place(moved(&other, left_width)),
                     nulls_equal: false,
                 });
             }
-            None => rest.push(condition),
+            Some(_) | None => rest.push(condition),
         }
     }
     let (left, right) = (lefts.onto(left), rights.onto(right));
@@ -241,7 +242,7 @@ fn placed(
 }
 
 /// The two sides of an equality, the left input's first.
-fn equality(condition: &Expression, width: usize) -> Option<(Expression, Expression)> {
+pub(super) fn equality(condition: &Expression, width: usize) -> Option<(Expression, Expression)> {
     let Expression::Binary { left, operator: BinaryOperator::Equal, right } = condition else { return None };
     match (side(left, width)?, side(right, width)?) {
         (Side::Left, Side::Right) => Some(((**left).clone(), (**right).clone())),
@@ -251,20 +252,20 @@ fn equality(condition: &Expression, width: usize) -> Option<(Expression, Express
 }
 
 /// Columns that are computed behind a relation's own.
-struct Computed {
+pub(super) struct Computed {
     fields: Vec<Field>,
     expressions: Vec<Expression>,
 }
 
 impl Computed {
-    fn over(relation: &Relation) -> Self {
+    pub(super) fn over(relation: &Relation) -> Self {
         Self {
             fields: relation.fields.clone(),
             expressions: (0..relation.fields.len()).map(Expression::Column).collect(),
         }
     }
 
-    fn place(&mut self, expression: Expression) -> usize {
+    pub(super) fn place(&mut self, expression: Expression) -> usize {
         if let Some(place) = self.expressions.iter().position(|known| *known == expression) {
             return place;
         }
@@ -274,7 +275,7 @@ impl Computed {
         self.expressions.len() - 1
     }
 
-    fn onto(self, relation: Relation) -> Relation {
+    pub(super) fn onto(self, relation: Relation) -> Relation {
         if self.expressions.len() == relation.fields.len() {
             return relation;
         }

@@ -5,7 +5,10 @@ mod call;
 mod from;
 mod interval;
 mod join;
+mod pattern;
 mod select;
+mod subquery;
+mod temporal;
 mod union;
 mod window;
 

@@ -4,11 +4,11 @@ use sqlparser::ast::{Distinct, Expr, GroupByExpr, Select, SelectItem, SelectItem
 use sqlparser::tokenizer::Span;
 
 use super::from::Source;
-use super::join::{absorbed, settled};
+use super::join::settled;
 use super::{Planner, aggregate};
 use crate::bind::{Binder, Typed};
 use crate::error::{Result, SqlError};
-use crate::relation::{Field, Relation, Role, conjuncts};
+use crate::relation::{Field, Relation, Role};
 
 impl Planner<'_> {
     pub(super) fn select(&self, select: &Select) -> Result<Relation> {
@@ -16,10 +16,7 @@ impl Planner<'_> {
         refuse_clauses(select, start)?;
         let Source { relation, scope } = self.from(&select.from, start)?;
         let relation = match &select.selection {
-            Some(condition) => {
-                let condition = Binder::over(&scope).condition(condition, "WHERE")?;
-                absorbed(relation, conjuncts(condition.expression))
-            }
+            Some(condition) => self.restricted(relation, Binder::over(&scope), condition, "WHERE")?,
             None => relation,
         };
         let relation = settled(relation, start)?;
@@ -33,8 +30,7 @@ impl Planner<'_> {
                 let binder = Binder { scope: &scope, grouping: Some(&aggregated.groups) };
                 let relation = match &select.having {
                     Some(condition) => {
-                        let condition = binder.condition(condition, "HAVING")?;
-                        aggregated.relation.filtered(condition.expression)
+                        settled(self.restricted(aggregated.relation, binder, condition, "HAVING")?, start)?
                     }
                     None => aggregated.relation,
                 };
@@ -66,11 +62,7 @@ fn refuse_having(select: &Select) -> Result<()> {
 }
 
 fn project(relation: Relation, binder: Binder<'_>, items: &[SelectItem]) -> Result<Relation> {
-    let mut columns = Vec::new();
-    for item in items {
-        let place = columns.len();
-        columns.extend(expand(item, binder, place)?);
-    }
+    let columns = expanded(items, binder)?;
     let fields = columns.iter().map(|(typed, role, name): &(Typed, Role, String)| Field {
         name: name.clone(),
         data_type: typed.data_type.clone(),
@@ -79,6 +71,16 @@ fn project(relation: Relation, binder: Binder<'_>, items: &[SelectItem]) -> Resu
     });
     let fields = fields.collect();
     Ok(relation.calc(None, columns.into_iter().map(|(typed, _, _)| typed.expression).collect(), fields))
+}
+
+/// The columns that are selected.
+pub(super) fn expanded(items: &[SelectItem], binder: Binder<'_>) -> Result<Vec<(Typed, Role, String)>> {
+    let mut columns = Vec::new();
+    for item in items {
+        let place = columns.len();
+        columns.extend(expand(item, binder, place)?);
+    }
+    Ok(columns)
 }
 
 fn expand(item: &SelectItem, binder: Binder<'_>, place: usize) -> Result<Vec<(Typed, Role, String)>> {

@@ -1,2 +1,2 @@
 INSERT INTO texts SELECT page FROM page_views
-WHERE user_id IN (SELECT id FROM orders);
+WHERE user_id = (SELECT id FROM orders);

@@ -1,0 +1,3 @@
+INSERT INTO texts SELECT a FROM page_views MATCH_RECOGNIZE (
+  ORDER BY viewed_at MEASURES A.page AS a PATTERN (A B)
+  WITHIN INTERVAL '1' MONTH DEFINE A AS user_id > 1);

@@ -1,2 +1,0 @@
-INSERT INTO texts
-SELECT p.page FROM page_views AS p JOIN orders FOR SYSTEM_TIME AS OF p.viewed_at AS o ON o.id = p.user_id;
