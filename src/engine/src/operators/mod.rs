@@ -1,6 +1,7 @@
 //! The dataflow's operators, a folder or file each.
 
 mod calc;
+mod rank;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -29,6 +30,7 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
     match &node.kind {
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
+        NodeKind::Deduplicate(deduplicate) => rank::build_deduplicate(deduplicate, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
@@ -39,7 +41,6 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         | NodeKind::TemporalJoin(_)
         | NodeKind::LookupJoin(_)
         | NodeKind::Rank(_)
-        | NodeKind::Deduplicate(_)
         | NodeKind::Normalize(_)
         | NodeKind::Sort(_)
         | NodeKind::Limit(_)
