@@ -31,6 +31,7 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Deduplicate(deduplicate) => rank::build_deduplicate(deduplicate, &spec),
+        NodeKind::Rank(rank) => rank::build_rank(rank, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
@@ -40,7 +41,6 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         | NodeKind::IntervalJoin(_)
         | NodeKind::TemporalJoin(_)
         | NodeKind::LookupJoin(_)
-        | NodeKind::Rank(_)
         | NodeKind::Normalize(_)
         | NodeKind::Sort(_)
         | NodeKind::Limit(_)
