@@ -2,6 +2,7 @@
 
 mod calc;
 mod rank;
+mod sort;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -32,6 +33,9 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Deduplicate(deduplicate) => rank::build_deduplicate(deduplicate, &spec),
         NodeKind::Rank(rank) => rank::build_rank(rank, &spec),
+        NodeKind::Normalize(normalize) => rank::build_normalize(normalize, &spec),
+        NodeKind::Limit(limit) => rank::build_limit(limit, &spec),
+        NodeKind::Sort(sort) => sort::build(sort, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
@@ -41,9 +45,6 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         | NodeKind::IntervalJoin(_)
         | NodeKind::TemporalJoin(_)
         | NodeKind::LookupJoin(_)
-        | NodeKind::Normalize(_)
-        | NodeKind::Sort(_)
-        | NodeKind::Limit(_)
         | NodeKind::MatchRecognize(_) => Err("this engine has no such operator".to_string()),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }

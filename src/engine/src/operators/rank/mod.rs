@@ -9,6 +9,8 @@ mod difference;
 mod first_seen;
 pub(super) mod identity;
 mod last_rows;
+mod limit;
+mod normalize;
 pub(super) mod order;
 pub(super) mod partitions;
 #[allow(clippy::module_inception)]
@@ -16,11 +18,14 @@ mod rank;
 mod sorted_partitions;
 pub(super) mod sorted_rows;
 pub(super) mod time;
+pub(super) mod waiting;
 mod window_rank;
 
 use tidemill_plan::{Changelog, Rank, RankEmit};
 
 pub use deduplicate::build as build_deduplicate;
+pub use limit::build as build_limit;
+pub use normalize::build as build_normalize;
 
 use super::{Built, Spec};
 use order::{Order, OrderKey};

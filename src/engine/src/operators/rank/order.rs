@@ -43,7 +43,7 @@ impl Order {
     }
 }
 
-fn is_integer(data_type: &DataType) -> bool {
+pub fn is_integer(data_type: &DataType) -> bool {
     use DataType as T;
     matches!(data_type, T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Date32)
         || matches!(data_type, T::Time32(TimeUnit::Millisecond) | T::Timestamp(TimeUnit::Millisecond, _))
