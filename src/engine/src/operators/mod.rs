@@ -1,6 +1,7 @@
 //! The dataflow's operators, a folder or file each.
 
 mod calc;
+mod over;
 mod rank;
 mod sort;
 pub mod window;
@@ -36,11 +37,11 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::Normalize(normalize) => rank::build_normalize(normalize, &spec),
         NodeKind::Limit(limit) => rank::build_limit(limit, &spec),
         NodeKind::Sort(sort) => sort::build(sort, &spec),
+        NodeKind::Over(over) => over::build(over, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::GroupAggregate(_)
-        | NodeKind::Over(_)
         | NodeKind::Join(_)
         | NodeKind::IntervalJoin(_)
         | NodeKind::TemporalJoin(_)

@@ -10,7 +10,7 @@ mod first_seen;
 pub(super) mod identity;
 mod last_rows;
 mod limit;
-mod normalize;
+pub(super) mod normalize;
 pub(super) mod order;
 pub(super) mod partitions;
 #[allow(clippy::module_inception)]

@@ -130,7 +130,8 @@ fn same_rows(store: &RowStore, changed: &[Changed]) -> std::result::Result<Vec<b
     Ok(same.values().iter().collect())
 }
 
-fn same_values(left: &ArrayRef, right: &ArrayRef) -> std::result::Result<BooleanArray, ArrowError> {
+/// Whether the values of two columns are equal, row by row; NULL equals NULL.
+pub fn same_values(left: &ArrayRef, right: &ArrayRef) -> std::result::Result<BooleanArray, ArrowError> {
     if !left.data_type().is_nested() {
         return not_distinct(left, right);
     }

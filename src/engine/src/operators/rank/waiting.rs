@@ -58,6 +58,11 @@ impl<T: Copy> Waiting<T> {
         self.spans.values().flatten()
     }
 
+    /// Changes all rows.
+    pub fn for_each(&mut self, mut change: impl FnMut(&mut T)) {
+        self.spans.values_mut().flatten().for_each(|(_, row)| change(row));
+    }
+
     pub fn bytes(&self) -> usize {
         self.spans.values().map(|span| span.capacity() * size_of::<(i64, T)>()).sum()
     }
