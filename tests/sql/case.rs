@@ -47,11 +47,9 @@ pub fn parse(text: &str) -> Result<File, String> {
         let (kind, name) = head.split_once(' ').unwrap_or((head, ""));
         let case = file.cases.last_mut().ok_or(format!("`{kind}` stands before the first query"));
         match kind {
-            "table" => file.inputs.push(Input {
-                name: name.to_string(),
-                columns: body.trim().to_string(),
-                rows: Vec::new(),
-            }),
+            "table" => {
+                file.inputs.push(Input { name: name.to_string(), columns: body.trim().to_string(), rows: Vec::new() })
+            }
             "rows" => file.inputs.last_mut().ok_or("rows stand before their table")?.rows = rows(body),
             "define" => file.definitions += body,
             "query" | "ordered" => file.cases.push(Case {

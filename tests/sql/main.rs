@@ -39,7 +39,8 @@ async fn every_case_gives_what_it_must() {
 }
 
 fn files() -> Vec<PathBuf> {
-    let folder = std::env::var_os("SQL_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sql"), PathBuf::from);
+    let folder = std::env::var_os("SQL_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sql"), PathBuf::from);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "slt"));
@@ -95,7 +96,9 @@ async fn update(file: &File, case: &Case, text: &mut String) {
         .iter()
         .flat_map(|(row, count)| std::iter::repeat_n(format!("{}\n", row.join(" | ")), *count as usize))
         .collect();
-    let Some(start) = text.find(sql.as_str()).and_then(|at| Some(at + text[at..].find("--- expect\n")?)) else { return };
+    let Some(start) = text.find(sql.as_str()).and_then(|at| Some(at + text[at..].find("--- expect\n")?)) else {
+        return;
+    };
     let start = start + "--- expect\n".len();
     let end = text[start..].find("\n--- ").map_or(text.len(), |length| start + length + 1);
     let tail = if end < text.len() { format!("{rows}\n") } else { rows };

@@ -135,8 +135,7 @@ pub fn columns(input: &crate::case::Input) -> Result<Vec<(String, String)>, Stri
 
 /// A column of a table's rows.
 pub fn parsed(input: &crate::case::Input, place: usize, data_type: &DataType) -> Result<ArrayRef, String> {
-    let texts: arrow::array::StringArray =
-        input.rows.iter().map(|row| row.get(place).cloned().flatten()).collect();
+    let texts: arrow::array::StringArray = input.rows.iter().map(|row| row.get(place).cloned().flatten()).collect();
     let column = cast(&texts, data_type).map_err(|error| error.to_string())?;
     if column.null_count() > texts.null_count() {
         return Err(format!("a cell in column {place} of {} is no {data_type}", input.name));
@@ -145,10 +144,7 @@ pub fn parsed(input: &crate::case::Input, place: usize, data_type: &DataType) ->
 }
 
 /// What changes add up to. Nothing may be taken back that is not there.
-pub fn folded<'a>(
-    batches: impl IntoIterator<Item = &'a RecordBatch>,
-    changelog: &Changelog,
-) -> Result<Table, String> {
+pub fn folded<'a>(batches: impl IntoIterator<Item = &'a RecordBatch>, changelog: &Changelog) -> Result<Table, String> {
     let mut table = Table::new();
     for rows in batches {
         let (_, changes) = change::split(rows);

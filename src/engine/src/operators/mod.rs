@@ -2,7 +2,10 @@
 
 mod calc;
 mod join;
+mod over;
 mod pattern;
+mod rank;
+mod sort;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -33,19 +36,19 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Join(join) => join::build_regular(join, &spec),
         NodeKind::MatchRecognize(matching) => pattern::build(matching, &spec),
+        NodeKind::Deduplicate(deduplicate) => rank::build_deduplicate(deduplicate, &spec),
+        NodeKind::Rank(rank) => rank::build_rank(rank, &spec),
+        NodeKind::Normalize(normalize) => rank::build_normalize(normalize, &spec),
+        NodeKind::Limit(limit) => rank::build_limit(limit, &spec),
+        NodeKind::Sort(sort) => sort::build(sort, &spec),
+        NodeKind::Over(over) => over::build(over, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::GroupAggregate(_)
-        | NodeKind::Over(_)
         | NodeKind::IntervalJoin(_)
         | NodeKind::TemporalJoin(_)
-        | NodeKind::LookupJoin(_)
-        | NodeKind::Rank(_)
-        | NodeKind::Deduplicate(_)
-        | NodeKind::Normalize(_)
-        | NodeKind::Sort(_)
-        | NodeKind::Limit(_) => Err("this engine has no such operator".to_string()),
+        | NodeKind::LookupJoin(_) => Err("this engine has no such operator".to_string()),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }
 }

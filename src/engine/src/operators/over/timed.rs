@@ -1,0 +1,427 @@
+//! Aggregates over rows in the order of time. Rows are put out once and for all, so nothing is ever taken back.
+//!
+//! Rows wait until their time has come. Then they are evaluated together, after what is kept of the rows before them:
+//! the columns that aggregates need, of the rows that later frames may reach. If frames begin with the partition, that is
+//! only the aggregates so far, and for some aggregates the rows that they were taken from.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{interleave, take, take_record_batch};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
+use tidemill_plan::{Frame, Over, OverOrder};
+
+use super::call::{Call, Rows};
+use super::folds::Numbers;
+use super::frame::{Line, Scope, Stretch};
+use super::put_out;
+use crate::element::{Element, Watermark};
+use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operators::Spec;
+use crate::operators::rank::partitions::{Partitions, retain};
+use crate::operators::rank::time::{check_time_column, event_times};
+use crate::operators::rank::waiting::Waiting;
+use crate::rows::{RowId, RowStore};
+
+/// Partitions are looked through for what no frame reaches any more not more often than this.
+const SWEEP_MS: i64 = 1000;
+
+/// When rows are evaluated, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// When the watermark reaches their times, in the order of these.
+    EventTime(usize),
+    /// At once, in the order in which they come.
+    Arrival,
+    /// At the end of the epoch, so that rows of the same time are evaluated together.
+    EpochEnd(usize),
+}
+
+/// A row that waits: its partition and number.
+pub(super) type WaitingRow = (u32, RowId);
+
+pub(super) struct TimedOver {
+    pub uid: String,
+    pub over: Over,
+    pub turn: Turn,
+    pub calls: Vec<Call>,
+    /// Input columns that calls need.
+    pub needed: Vec<usize>,
+    pub partitions: Partitions,
+    pub rows: RowStore,
+    pub waiting: Waiting<WaitingRow>,
+    /// What calls need of rows that have been evaluated.
+    pub history: RowStore,
+    /// Each partition's rows in the history with their times, in order.
+    pub past: Vec<Vec<(i64, RowId)>>,
+    pub watermark: i64,
+    next_sweep: i64,
+    empty: usize,
+    late_rows: u64,
+    changed: Vec<u32>,
+    pub schema: SchemaRef,
+    pub state_schema: SchemaRef,
+    pub groups: Vec<u32>,
+}
+
+impl TimedOver {
+    pub fn new(
+        over: &Over,
+        calls: Vec<Call>,
+        needed: Vec<usize>,
+        spec: &Spec<'_>,
+    ) -> std::result::Result<Self, String> {
+        let input = &spec.inputs[0].schema;
+        if !spec.inputs[0].changelog.is_append() || !spec.node.changelog.is_append() {
+            return Err("aggregates over rows in the order of time neither take nor make changes".to_string());
+        }
+        if calls.iter().any(|call| call.rows_after() > 0) {
+            return Err("rows in the order of time are put out before the rows behind them are known".to_string());
+        }
+        let turn = turn(over);
+        if let Turn::EventTime(column) | Turn::EpochEnd(column) = turn {
+            check_time_column(input, column)?;
+        }
+        let history = Schema::new(needed.iter().map(|column| input.field(*column).clone()).collect::<Vec<_>>());
+        Ok(Self {
+            uid: spec.node.uid.clone(),
+            over: over.clone(),
+            turn,
+            calls,
+            needed,
+            partitions: Partitions::new(&over.partition, input, over.state_ttl_ms, spec.owned)?,
+            rows: RowStore::new(input.clone()),
+            waiting: Waiting::default(),
+            history: RowStore::new(Arc::new(history)),
+            past: Vec::new(),
+            watermark: i64::MIN,
+            next_sweep: i64::MIN,
+            empty: 0,
+            late_rows: 0,
+            changed: Vec::new(),
+            schema: spec.node.batch_schema(),
+            state_schema: super::state::schema(input),
+            groups: Vec::new(),
+        })
+    }
+
+    /// Takes rows in that have come in time.
+    pub fn take_in(&mut self, rows: &RecordBatch, times: &[i64]) -> std::result::Result<(), ArrowError> {
+        self.partitions.intern(rows.columns(), rows.num_rows(), &mut self.groups)?;
+        self.resize();
+        let mut ids = Vec::with_capacity(rows.num_rows());
+        self.rows.insert(rows.columns(), rows.num_rows(), &mut ids)?;
+        let groups = self.groups.iter().copied();
+        self.waiting.extend(times.iter().copied().zip(groups.zip(ids)));
+        if self.over.state_ttl_ms.is_some() {
+            self.changed.extend_from_slice(&self.groups);
+        }
+        Ok(())
+    }
+
+    pub fn resize(&mut self) {
+        self.past.resize_with(self.partitions.len(), Vec::new);
+        for call in &mut self.calls {
+            call.carried.resize(self.partitions.len(), Numbers::default());
+        }
+    }
+
+    /// Whether partitions have aggregates of all rows so far.
+    pub fn has_carried(&self) -> bool {
+        self.is_unbounded() || self.calls.iter().any(Call::is_row_number)
+    }
+
+    fn is_unbounded(&self) -> bool {
+        matches!(self.over.frame, Frame::Rows { preceding: None } | Frame::Range { preceding_ms: None })
+    }
+
+    /// Puts out the rows up to this time, with the aggregates of their frames.
+    fn evaluate(&mut self, until: i64, output: &mut Output) -> std::result::Result<(), ArrowError> {
+        let due = self.waiting.due(until);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let mut order: Vec<usize> = (0..due.len()).collect();
+        order.sort_by_key(|place| due[*place].1.0);
+        let line = self.line(&due, &order)?;
+        let (results, retained) = self.results(&line)?;
+        // The results stand in the order of partitions; rows are put out in that of time.
+        let mut places = vec![0; due.len()];
+        order.iter().enumerate().for_each(|(evaluated, place)| places[*place] = evaluated as u32);
+        let places = UInt32Array::from(places);
+        let results: Vec<ArrayRef> =
+            results.iter().map(|result| take(result, &places, None)).collect::<std::result::Result<_, _>>()?;
+        let ids: Vec<RowId> = due.iter().map(|(_, (_, id))| *id).collect();
+        put_out(&self.rows, &ids, &results, None, &self.schema, output)?;
+        self.keep_history(&line, &retained, until)?;
+        ids.iter().for_each(|id| self.rows.remove(*id));
+        Ok(())
+    }
+
+    /// The partitions' rows, those of the past before those that are due.
+    fn line(&self, due: &[(i64, WaitingRow)], order: &[usize]) -> std::result::Result<OwnedLine, ArrowError> {
+        let mut line = OwnedLine::default();
+        let (mut past, mut now, mut sources) = (Vec::new(), Vec::with_capacity(due.len()), Vec::new());
+        for places in order.chunk_by(|one, other| due[*one].1.0 == due[*other].1.0) {
+            let group = due[places[0]].1.0;
+            let start = line.times.len();
+            for (time, id) in &self.past[group as usize] {
+                sources.push((0, past.len()));
+                past.push(*id);
+                line.push(*time, start);
+            }
+            let from = line.times.len();
+            for place in places {
+                sources.push((1, now.len()));
+                now.push(due[*place].1.1);
+                line.push(due[*place].0, start);
+            }
+            line.stretches.push(Stretch { group, start, from, end: line.times.len() });
+        }
+        for (place, column) in self.needed.iter().enumerate() {
+            let now = self.rows.column(*column, &now)?;
+            line.columns.push(match past.is_empty() {
+                true => now,
+                false => interleave(&[&self.history.column(place, &past)?, &now], &sources)?,
+            });
+        }
+        Ok(line)
+    }
+
+    fn results(&mut self, line: &OwnedLine) -> std::result::Result<(Vec<ArrayRef>, Vec<bool>), ArrowError> {
+        // By arrival no two rows stand at the same place.
+        let frame = match (self.turn, self.over.frame) {
+            (Turn::Arrival, Frame::Range { .. }) => Frame::Rows { preceding: None },
+            (_, frame) => frame,
+        };
+        let compared = Line { times: &line.times, is_peer: &line.is_peer };
+        let scope = Scope::new(frame, line.stretches.clone(), &compared);
+        let is_unbounded = self.is_unbounded();
+        let mut retained = vec![false; line.times.len()];
+        let rows = Rows {
+            scope: &scope,
+            columns: &line.columns,
+            rows: line.times.len(),
+            is_unbounded,
+            is_carried: is_unbounded,
+        };
+        let mut results = Vec::with_capacity(self.calls.len());
+        for call in &mut self.calls {
+            // What is kept in bounded frames does not tell how many rows there were.
+            let is_carried = is_unbounded || call.is_row_number();
+            results.push(call.evaluate(&Rows { is_carried, ..rows }, &mut retained)?);
+        }
+        Ok((results, retained))
+    }
+
+    /// Keeps of the evaluated rows, and of the past, what later frames may reach.
+    fn keep_history(&mut self, line: &OwnedLine, retained: &[bool], until: i64) -> std::result::Result<(), ArrowError> {
+        let is_unbounded = self.is_unbounded();
+        let mut new = Vec::new();
+        for stretch in &line.stretches {
+            let first_kept = self.first_kept(stretch, &line.times, until);
+            let is_kept = |place: usize| place >= first_kept || (is_unbounded && retained[place]);
+            let old = std::mem::take(&mut self.past[stretch.group as usize]);
+            let mut kept = Vec::new();
+            for (place, (time, id)) in (stretch.start..).zip(old) {
+                match is_kept(place) {
+                    true => kept.push((time, id)),
+                    false => self.history.remove(id),
+                }
+            }
+            new.extend((stretch.from..stretch.end).filter(|place| is_kept(*place)).map(|place| place as u32));
+            self.past[stretch.group as usize] = kept;
+        }
+        let places = UInt32Array::from(new);
+        let columns: Vec<ArrayRef> =
+            line.columns.iter().map(|column| take(column, &places, None)).collect::<std::result::Result<_, _>>()?;
+        let mut ids = Vec::with_capacity(places.len());
+        self.history.insert(&columns, places.len(), &mut ids)?;
+        let mut stretches = line.stretches.iter().peekable();
+        for (place, id) in places.values().iter().zip(ids) {
+            let place = *place as usize;
+            while stretches.next_if(|stretch| stretch.end <= place).is_some() {}
+            if let Some(stretch) = stretches.peek() {
+                self.past[stretch.group as usize].push((line.times[place], id));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first of the stretch's rows from which on all are kept.
+    fn first_kept(&self, stretch: &Stretch, times: &[i64], until: i64) -> usize {
+        let before = self.calls.iter().map(Call::rows_before).max().unwrap_or_default();
+        let last_ones = |count: usize| stretch.end.saturating_sub(count).max(stretch.start);
+        let by_frame = match self.over.frame {
+            Frame::Rows { preceding: Some(count) } => last_ones(usize::try_from(count).unwrap_or(usize::MAX)),
+            Frame::Range { preceding_ms: Some(preceding_ms) } => {
+                let least = self.least_time(times[stretch.end - 1], until, preceding_ms);
+                stretch.start + times[stretch.start..stretch.end].partition_point(|time| *time < least)
+            }
+            Frame::Rows { preceding: None } | Frame::Range { preceding_ms: None } => stretch.end,
+        };
+        by_frame.min(last_ones(before))
+    }
+
+    /// The least time that is in a frame of a row that is still to come.
+    fn least_time(&self, last: i64, until: i64, preceding_ms: i64) -> i64 {
+        match self.turn {
+            Turn::EventTime(_) => until.saturating_add(1).saturating_sub(preceding_ms),
+            Turn::Arrival | Turn::EpochEnd(_) => last.saturating_sub(preceding_ms),
+        }
+    }
+
+    /// Forgets what no frame reaches any more also where no rows come.
+    fn sweep(&mut self) {
+        let Frame::Range { preceding_ms: Some(preceding_ms) } = self.over.frame else { return };
+        if self.watermark < self.next_sweep || self.calls.iter().any(|call| call.rows_before() > 0) {
+            return;
+        }
+        self.next_sweep = self.watermark.saturating_add(preceding_ms.max(SWEEP_MS));
+        let least = self.least_time(self.watermark, self.watermark, preceding_ms);
+        for past in &mut self.past {
+            let gone = past.partition_point(|(time, _)| *time < least);
+            past.drain(..gone).for_each(|(_, id)| self.history.remove(id));
+        }
+        if !self.calls.iter().any(Call::is_row_number) {
+            self.empty = self.past.iter().filter(|past| past.is_empty()).count();
+        }
+    }
+
+    fn forget(&mut self, now_ms: i64) -> std::result::Result<(), ArrowError> {
+        for group in self.changed.drain(..) {
+            self.partitions.set_changed_ms(group, now_ms);
+        }
+        let past = &self.past;
+        let keep =
+            self.partitions.to_keep(now_ms, self.empty, |group| self.empty > 0 && past[group as usize].is_empty());
+        let Some(keep) = keep else { return Ok(()) };
+        let mut keep: Vec<bool> = keep.values().iter().collect();
+        self.waiting.iter().for_each(|(_, (group, _))| keep[*group as usize] = true);
+        let mut new_groups = Vec::with_capacity(keep.len());
+        let mut next = 0;
+        for (group, is_kept) in keep.iter().enumerate() {
+            new_groups.push(next);
+            next += u32::from(*is_kept);
+            if !is_kept {
+                self.past[group].drain(..).for_each(|(_, id)| self.history.remove(id));
+            }
+        }
+        self.waiting.for_each(|(group, _)| *group = new_groups[*group as usize]);
+        let keep = keep.into();
+        retain(&mut self.past, &keep);
+        self.calls.iter_mut().for_each(|call| retain(&mut call.carried, &keep));
+        self.empty = 0;
+        self.partitions.retain(&keep)
+    }
+
+    fn on_rows(&mut self, rows: &RecordBatch, output: &mut Output) -> Result<()> {
+        let fault = |error: ArrowError| internal(&self.uid, error);
+        match self.turn {
+            Turn::EventTime(column) => {
+                let times = event_times(rows.column(column), &self.uid)?;
+                let in_time: Vec<u32> =
+                    (0..times.len() as u32).filter(|row| times[*row as usize] > self.watermark).collect();
+                if in_time.len() == times.len() {
+                    return self.take_in(rows, &times).map_err(|error| internal(&self.uid, error));
+                }
+                self.late_rows += (times.len() - in_time.len()) as u64;
+                let times: Vec<i64> = in_time.iter().map(|row| times[*row as usize]).collect();
+                let rows = take_record_batch(rows, &UInt32Array::from(in_time)).map_err(fault)?;
+                self.take_in(&rows, &times).map_err(|error| internal(&self.uid, error))
+            }
+            Turn::Arrival => {
+                let times = vec![0; rows.num_rows()];
+                let evaluated = self.take_in(rows, &times).and_then(|()| self.evaluate(0, output));
+                evaluated.map_err(|error| internal(&self.uid, error))
+            }
+            Turn::EpochEnd(column) => {
+                let times = event_times(rows.column(column), &self.uid)?;
+                // A clock that was set back does not bring rows out of order.
+                let never_back = |latest: &mut i64, time: &i64| {
+                    *latest = (*latest).max(*time);
+                    Some(*latest)
+                };
+                let times: Vec<i64> = times.iter().scan(self.watermark, never_back).collect();
+                self.watermark = times.last().copied().unwrap_or(self.watermark);
+                self.take_in(rows, &times).map_err(|error| internal(&self.uid, error))
+            }
+        }
+    }
+}
+
+fn turn(over: &Over) -> Turn {
+    match (&over.order, over.frame) {
+        (OverOrder::EventTime(column), _) => Turn::EventTime(*column),
+        (OverOrder::ProcessingTime(column), Frame::Range { preceding_ms: Some(_) }) => Turn::EpochEnd(*column),
+        (OverOrder::ProcessingTime(_) | OverOrder::Columns(_), _) => Turn::Arrival,
+    }
+}
+
+/// The rows to be looked at; see [`super::frame`].
+#[derive(Default)]
+struct OwnedLine {
+    stretches: Vec<Stretch>,
+    times: Vec<i64>,
+    is_peer: Vec<bool>,
+    columns: Vec<ArrayRef>,
+}
+
+impl OwnedLine {
+    fn push(&mut self, time: i64, start: usize) {
+        self.is_peer.push(self.times.len() > start && self.times.last() == Some(&time));
+        self.times.push(time);
+    }
+}
+
+impl StreamOperator for TimedOver {
+    fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+        self.on_rows(&rows, output)
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
+        match (watermark, self.turn) {
+            (Watermark::At(time), Turn::EventTime(_)) if time > self.watermark => {
+                self.watermark = time;
+                self.evaluate(time, output).map_err(|error| internal(&self.uid, error))?;
+                self.sweep();
+            }
+            (Watermark::At(_) | Watermark::Idle, _) => {}
+        }
+        output.push(Element::Watermark(watermark));
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+        if let Turn::EpochEnd(_) = self.turn {
+            self.evaluate(i64::MAX, output).map_err(|error| internal(&self.uid, error))?;
+            self.sweep();
+        }
+        self.forget(now_ms).map_err(|error| internal(&self.uid, error))
+    }
+
+    fn capture(&mut self) -> Option<Result<CapturedState>> {
+        let captured = super::state::captured(self).map(|rows| CapturedState { rows });
+        Some(captured.map_err(|error| internal(&self.uid, error)))
+    }
+
+    fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
+        super::state::restored(self, rows).map_err(|error| internal(&self.uid, error))
+    }
+
+    fn state_layout(&self) -> Option<String> {
+        Some(super::state::layout(&self.over, &self.state_schema))
+    }
+
+    fn late_rows(&self) -> u64 {
+        self.late_rows
+    }
+
+    fn state_bytes(&self) -> u64 {
+        let past: usize = self.past.iter().map(|past| past.capacity() * 16 + 24).sum();
+        let carried: usize = self.calls.iter().map(|call| call.carried.capacity() * size_of::<Numbers>()).sum();
+        let rows = self.rows.bytes() + self.history.bytes() + self.waiting.bytes();
+        (self.partitions.bytes() + rows + past + carried) as u64
+    }
+}
