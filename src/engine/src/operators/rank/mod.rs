@@ -28,7 +28,7 @@ pub use limit::build as build_limit;
 pub use normalize::build as build_normalize;
 
 use super::{Built, Spec};
-use order::{Order, OrderKey};
+use order::{Number, Order, OrderKey};
 use rank::RankOperator;
 use window_rank::WindowRankOperator;
 
@@ -40,7 +40,7 @@ pub fn build_rank(rank: &Rank, spec: &Spec<'_>) -> Built {
     }
     let order = Order::new(&rank.order, &input.schema)?;
     match order.is_number() {
-        true => build_with::<u128>(rank, order, spec),
+        true => build_with::<Number>(rank, order, spec),
         false => build_with::<Box<[u8]>>(rank, order, spec),
     }
 }
