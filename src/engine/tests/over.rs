@@ -420,3 +420,29 @@ fn output_comes_in_the_order_of_time_also_in_large_numbers() {
     assert_eq!(received.len(), rows.len());
     assert!(received.is_sorted_by_key(|row| row[TIME].clone()));
 }
+
+#[test]
+fn what_cannot_be_computed_over_rows_is_refused() {
+    let by_time = OverOrder::Columns(vec![by(TIME)]);
+    let refusal = |order: &OverOrder, frame, call: Call, input: &Changelog, output: &Changelog| {
+        let calls = [call];
+        let plan = over_plan(&over(order.clone(), frame, &calls), &calls, input.clone(), output.clone());
+        Driver::new(&plan, 1, 1).err().unwrap().message
+    };
+    let rows = Frame::Rows { preceding: None };
+    let count = || call(AggregateFunction::Count, None, false, DataType::Int64);
+    let last = call(AggregateFunction::LastValue, Some(VALUE), true, DataType::Int64);
+    let text = call(AggregateFunction::Sum, Some(TEXT), false, DataType::Int64);
+    let (append, retract) = (Changelog::Append, Changelog::Retract);
+    let upsert = Changelog::Upsert { key: vec![KEY] };
+    let event_time = OverOrder::EventTime(TIME);
+    assert!(refusal(&event_time, rows, last, &append, &append).contains("cannot be of distinct values"));
+    assert!(refusal(&event_time, rows, text, &append, &append).contains("cannot be computed over rows"));
+    assert!(refusal(&event_time, rows, count(), &retract, &append).contains("neither take nor make changes"));
+    assert!(refusal(&OverOrder::EventTime(VALUE), rows, count(), &append, &append).contains("not a TIMESTAMP(3)"));
+    assert!(refusal(&by_time, rows, count(), &upsert, &retract).contains("has to be normalized"));
+    assert!(refusal(&by_time, rows, count(), &append, &append).contains("its output has changes"));
+    let range = Frame::Range { preceding_ms: Some(1) };
+    let by_value = OverOrder::Columns(vec![by(VALUE), by(TIME)]);
+    assert!(refusal(&by_value, range, count(), &append, &retract).contains("one ascending time"));
+}

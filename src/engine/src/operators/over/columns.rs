@@ -11,22 +11,20 @@ use arrow::error::ArrowError;
 use tidemill_plan::{Change, Changelog, Frame, Over, SortKey};
 
 use super::call::{Call, Rows};
-use super::frame::{Line, Scope, Stretch};
+use super::frame::{Line, Scope};
+use super::reach::Reach;
+use super::told::ToldResults;
 use super::{put_out, state};
 use crate::change::{is_addition, split};
 use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
 use crate::operators::rank::changes::Updates;
 use crate::operators::rank::identity::RowFinder;
-use crate::operators::rank::normalize::same_values;
-use crate::operators::rank::order::{Order, OrderKey, as_integers};
+use crate::operators::rank::order::{Number, Order, OrderKey, as_integers};
 use crate::operators::rank::partitions::{Partitions, owned_rows, retain, state_rows, state_schema};
 use crate::operators::rank::sorted_rows::{Place, SortedRows};
 use crate::operators::rank::time::check_time_column;
 use crate::operators::{Built, Spec};
 use crate::rows::{RowId, RowStore};
-
-/// The row has not been told.
-const UNTOLD: RowId = RowId::MAX;
 
 /// The operator for an order of columns.
 pub(super) fn build(over: &Over, order: &[SortKey], calls: Vec<Call>, needed: Vec<usize>, spec: &Spec<'_>) -> Built {
@@ -51,7 +49,7 @@ pub(super) fn build(over: &Over, order: &[SortKey], calls: Vec<Call>, needed: Ve
     let order = Order::new(order, &input.schema)?;
     let parts = Parts { over, order, calls, needed, time_column };
     match parts.order.is_number() {
-        true => Ok(Box::new(ColumnsOver::<u128>::new(parts, spec)?)),
+        true => Ok(Box::new(ColumnsOver::<Number>::new(parts, spec)?)),
         false => Ok(Box::new(ColumnsOver::<Box<[u8]>>::new(parts, spec)?)),
     }
 }
@@ -78,9 +76,8 @@ struct ColumnsOver<K> {
     rows: RowStore,
     next_turn: u64,
     finder: Option<RowFinder>,
-    /// Results that were told, and the number of each row's among them.
-    results: RowStore,
-    told: Vec<RowId>,
+    told: ToldResults,
+    reach: Reach,
     /// Partitions that have changed, and from which place to which.
     changed: Vec<u32>,
     concerned: Vec<Option<(Place<K>, Place<K>)>>,
@@ -118,6 +115,7 @@ impl<K: OrderKey> ColumnsOver<K> {
             uid: spec.node.uid.clone(),
             over: over.clone(),
             order: parts.order,
+            reach: Reach::new(over.frame, &parts.calls),
             calls: parts.calls,
             needed: parts.needed,
             time_column: parts.time_column,
@@ -126,8 +124,7 @@ impl<K: OrderKey> ColumnsOver<K> {
             rows: RowStore::new(input.schema.clone()),
             next_turn: 0,
             finder: (!input.changelog.is_append()).then(|| RowFinder::new(input)).transpose()?,
-            results: RowStore::new(results.into()),
-            told: Vec::new(),
+            told: ToldResults::new(results.into()),
             changed: Vec::new(),
             concerned: Vec::new(),
             gone: Vec::new(),
@@ -190,7 +187,7 @@ impl<K: OrderKey> ColumnsOver<K> {
                 columns.iter().map(|column| filter(column, &added)).collect::<std::result::Result<_, _>>()?;
             self.rows.insert(&columns, count, &mut ids)?;
         }
-        self.told.resize(self.rows.capacity(), UNTOLD);
+        self.told.resize(self.rows.capacity());
         Ok(ids)
     }
 
@@ -204,8 +201,7 @@ impl<K: OrderKey> ColumnsOver<K> {
     fn tell(&mut self, now_ms: i64, output: &mut Output) -> std::result::Result<(), ArrowError> {
         let (mut before, mut after) = (Told::default(), Told::default());
         for id in &self.gone {
-            let result = self.told[*id as usize];
-            if result != UNTOLD {
+            if let Some(result) = self.told.of_row(*id) {
                 before.push(*id, result, Change::Delete);
             }
         }
@@ -216,12 +212,12 @@ impl<K: OrderKey> ColumnsOver<K> {
             true => Vec::new(),
             false => self.evaluate(&changed, &mut line, &mut evaluated)?,
         };
-        let is_same = self.same_as_told(&evaluated, &results)?;
+        let is_same = self.told.are_told(&evaluated, &results)?;
         for (place, id) in evaluated.iter().enumerate() {
-            match self.told[*id as usize] {
-                UNTOLD => after.push(*id, place as u32, Change::Insert),
-                _ if is_same[place] => {}
-                result => {
+            match self.told.of_row(*id) {
+                None => after.push(*id, place as u32, Change::Insert),
+                Some(_) if is_same[place] => {}
+                Some(result) => {
                     before.push(*id, result, Change::UpdateBefore);
                     after.push(*id, place as u32, Change::UpdateAfter);
                 }
@@ -232,12 +228,10 @@ impl<K: OrderKey> ColumnsOver<K> {
         let results: Vec<ArrayRef> =
             results.iter().map(|result| take(result, &places, None)).collect::<std::result::Result<_, _>>()?;
         put_out(&self.rows, &after.rows, &results, Some(&after.kinds), &self.schema, output)?;
-        before.results.iter().for_each(|result| self.results.remove(*result));
-        let mut ids = Vec::with_capacity(after.rows.len());
-        self.results.insert(&results, after.rows.len(), &mut ids)?;
-        after.rows.iter().zip(ids).for_each(|(row, result)| self.told[*row as usize] = result);
+        before.results.iter().for_each(|result| self.told.results.remove(*result));
+        self.told.insert(&after.rows, &results)?;
         for id in self.gone.drain(..) {
-            self.told[id as usize] = UNTOLD;
+            self.told.unlink(id);
             self.rows.remove(id);
         }
         for group in changed {
@@ -253,7 +247,7 @@ impl<K: OrderKey> ColumnsOver<K> {
         let rows: Vec<RowId> = chosen.iter().map(|place| before.rows[*place]).collect();
         let results: Vec<RowId> = chosen.iter().map(|place| before.results[*place]).collect();
         let kinds: Vec<i8> = chosen.iter().map(|place| before.kinds[*place]).collect();
-        put_out(&self.rows, &rows, &self.results.columns(&results)?, Some(&kinds), &self.schema, output)
+        put_out(&self.rows, &rows, &self.told.results.columns(&results)?, Some(&kinds), &self.schema, output)
     }
 
     /// The new results of the rows that the changes concern. Puts them into `evaluated`, and all that have to be looked at
@@ -268,7 +262,8 @@ impl<K: OrderKey> ColumnsOver<K> {
         let mut is_peer = Vec::new();
         for group in changed {
             let Some(concerned) = &self.concerned[*group as usize] else { continue };
-            let stretch = self.stretch(*group, concerned, line, &mut is_peer);
+            let partition = (*group, &self.sorted[*group as usize]);
+            let stretch = self.reach.stretch(partition, concerned, line, &mut is_peer);
             evaluated.extend_from_slice(&line[stretch.from..stretch.end]);
             stretches.push(stretch);
         }
@@ -289,87 +284,14 @@ impl<K: OrderKey> ColumnsOver<K> {
         self.calls.iter_mut().map(|call| call.evaluate(&rows, &mut retained)).collect()
     }
 
-    /// Appends a partition's rows to the line, from the first on that has to be looked at.
-    fn stretch(
-        &self,
-        group: u32,
-        (first, last): &(Place<K>, Place<K>),
-        line: &mut Vec<RowId>,
-        is_peer: &mut Vec<bool>,
-    ) -> Stretch {
-        let sorted = &self.sorted[group as usize];
-        let start = line.len();
-        let after = self.calls.iter().map(Call::rows_after).max().unwrap_or_default();
-        let is_range = matches!(self.over.frame, Frame::Range { .. });
-        let mut rows = Vec::new();
-        let mut concerned_before = 0;
-        for (place, id) in sorted.before(first) {
-            let is_concerned = rows.len() < after || (is_range && place.0 == first.0);
-            if is_concerned {
-                concerned_before = rows.len() + 1;
-            } else if self.context().is_some_and(|context| rows.len() >= context.saturating_add(concerned_before)) {
-                break;
-            }
-            rows.push((place, id));
-        }
-        rows.reverse();
-        let from = start + rows.len() - concerned_before;
-        let mut behind = 0;
-        for (place, id) in sorted.from(first) {
-            if place > last {
-                if self.reach().is_some_and(|reach| behind >= reach) {
-                    break;
-                }
-                behind += 1;
-            }
-            rows.push((place, id));
-        }
-        for (number, (place, id)) in rows.iter().enumerate() {
-            is_peer.push(number > 0 && rows[number - 1].0.0 == place.0);
-            line.push(*id);
-        }
-        Stretch { group, start, from, end: line.len() }
-    }
-
-    /// Rows before one that its results may depend on; none if there is no limit.
-    fn context(&self) -> Option<usize> {
-        let Frame::Rows { preceding: Some(preceding) } = self.over.frame else { return None };
-        if self.calls.iter().any(Call::is_row_number) {
-            return None;
-        }
-        let before = self.calls.iter().map(Call::rows_before).max().unwrap_or_default();
-        Some(usize::try_from(preceding).unwrap_or(usize::MAX).max(before))
-    }
-
-    /// Rows behind a changed one whose results may depend on it; none if there is no limit.
-    fn reach(&self) -> Option<usize> {
-        self.context().filter(|_| self.calls.iter().all(|call| call.rows_after() == 0))
-    }
-
-    fn same_as_told(&self, rows: &[RowId], results: &[ArrayRef]) -> std::result::Result<Vec<bool>, ArrowError> {
-        let told = rows.iter().enumerate().filter(|(_, id)| self.told[**id as usize] != UNTOLD);
-        let (places, told): (Vec<u32>, Vec<RowId>) =
-            told.map(|(place, id)| (place as u32, self.told[*id as usize])).unzip();
-        let chosen = UInt32Array::from(places.clone());
-        let mut same = vec![false; rows.len()];
-        places.iter().for_each(|place| same[*place as usize] = true);
-        for (column, result) in results.iter().enumerate() {
-            let equal = same_values(&self.results.column(column, &told)?, &take(result, &chosen, None)?)?;
-            for (place, equal) in places.iter().zip(equal.values().iter()) {
-                same[*place as usize] &= equal;
-            }
-        }
-        Ok(same)
-    }
-
     fn forget(&mut self, now_ms: i64) -> std::result::Result<(), ArrowError> {
         let sorted = &self.sorted;
-        let keep = self.partitions.to_keep(now_ms, self.empty, |group| sorted[group as usize].len() == 0);
+        let keep = self.partitions.find_kept(now_ms, self.empty, |group| sorted[group as usize].len() == 0);
         let Some(keep) = keep else { return Ok(()) };
         for (_, rows) in self.sorted.iter().enumerate().filter(|(group, _)| !keep.value(*group)) {
             for (_, id) in rows.iter() {
                 self.rows.remove(id);
-                self.results.remove(std::mem::replace(&mut self.told[id as usize], UNTOLD));
+                self.told.forget(id);
                 self.finder.iter_mut().for_each(|finder| finder.forget(id));
             }
         }
@@ -389,9 +311,9 @@ impl<K: OrderKey> ColumnsOver<K> {
                 ids.push(id);
             }
         }
-        let results: Vec<RowId> = ids.iter().map(|id| self.told[*id as usize]).collect();
+        let results: Vec<RowId> = ids.iter().filter_map(|id| self.told.of_row(*id)).collect();
         let mut columns = self.rows.columns(&ids)?;
-        columns.extend(self.results.columns(&results)?);
+        columns.extend(self.told.results.columns(&results)?);
         state_rows(&self.state_schema, key_groups, vec![changed_ms, turns], columns)
     }
 
@@ -405,15 +327,13 @@ impl<K: OrderKey> ColumnsOver<K> {
         let finder = self.finder.as_ref();
         let identities = finder.map(|finder| finder.identities(columns, rows.num_rows())).transpose()?;
         let ids = self.store_added(columns, &vec![true; rows.num_rows()])?;
-        let mut told = Vec::with_capacity(ids.len());
-        self.results.insert(results, rows.num_rows(), &mut told)?;
+        self.told.insert(&ids, results)?;
         let turns = rows.column(2).as_primitive::<Int64Type>().values();
-        for (row, (id, result)) in ids.into_iter().zip(told).enumerate() {
+        for (row, id) in ids.into_iter().enumerate() {
             let (key, turn) = (K::of_row(&keys, row), turns[row] as u64);
             if let (Some(finder), Some(identities)) = (&mut self.finder, &identities) {
                 finder.insert(id, identities[row], turn);
             }
-            self.told[id as usize] = result;
             let sorted = &mut self.sorted[self.groups[row] as usize];
             self.empty -= usize::from(sorted.len() == 0);
             sorted.insert((key, turn), id);
@@ -458,7 +378,7 @@ impl<K: OrderKey> StreamOperator for ColumnsOver<K> {
     fn state_bytes(&self) -> u64 {
         let sorted: usize = self.sorted.iter().map(|rows| size_of_val(rows) + rows.bytes()).sum();
         let finder = self.finder.as_ref().map_or(0, RowFinder::bytes);
-        let stores = self.rows.bytes() + self.results.bytes() + self.told.capacity() * 4;
+        let stores = self.rows.bytes() + self.told.bytes();
         (self.partitions.bytes() + sorted + finder + stores) as u64
     }
 }

@@ -8,9 +8,12 @@ mod call;
 mod columns;
 mod folds;
 mod frame;
+mod history;
+mod reach;
 mod slide;
 mod state;
 mod timed;
+mod told;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;

@@ -49,10 +49,10 @@ pub(super) fn captured(over: &TimedOver) -> Result<Vec<RecordBatch>, ArrowError>
     let of_past = |(group, past): (usize, &Vec<(i64, RowId)>)| {
         past.iter().map(|(time, id)| ((*time, group as u32), *id)).collect::<Vec<_>>()
     };
-    let (groups, ids): (Vec<(i64, u32)>, Vec<RowId>) = over.past.iter().enumerate().flat_map(of_past).unzip();
+    let (groups, ids): (Vec<(i64, u32)>, Vec<RowId>) = over.history.iter().enumerate().flat_map(of_past).unzip();
     let mut columns = keys(over, &groups)?;
     for (place, column) in over.needed.iter().enumerate() {
-        columns[*column] = Some(over.history.column(place, &ids)?);
+        columns[*column] = Some(over.history.store.column(place, &ids)?);
     }
     captured.push(rows(over, PAST, groups, columns)?);
 
@@ -130,9 +130,9 @@ fn restored_kind(over: &mut TimedOver, kind: i64, rows: &RecordBatch) -> Result<
         over.waiting.extend(times.iter().copied().zip(groups.into_iter().zip(ids)));
     } else if kind == PAST {
         let needed: Vec<ArrayRef> = over.needed.iter().map(|column| columns[*column].clone()).collect();
-        over.history.insert(&needed, rows.num_rows(), &mut ids)?;
+        over.history.store.insert(&needed, rows.num_rows(), &mut ids)?;
         for ((group, time), id) in groups.iter().zip(times).zip(ids) {
-            over.past[*group as usize].push((*time, id));
+            over.history.push(*group, *time, id);
         }
     } else {
         let carried = carried.as_binary::<i32>();

@@ -15,6 +15,7 @@ use tidemill_plan::{Frame, Over, OverOrder};
 use super::call::{Call, Rows};
 use super::folds::Numbers;
 use super::frame::{Line, Scope, Stretch};
+use super::history::{History, OwnedLine, Times, Wanted};
 use super::put_out;
 use crate::element::{Element, Watermark};
 use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
@@ -52,9 +53,7 @@ pub(super) struct TimedOver {
     pub rows: RowStore,
     pub waiting: Waiting<WaitingRow>,
     /// What calls need of rows that have been evaluated.
-    pub history: RowStore,
-    /// Each partition's rows in the history with their times, in order.
-    pub past: Vec<Vec<(i64, RowId)>>,
+    pub history: History,
     pub watermark: i64,
     next_sweep: i64,
     empty: usize,
@@ -93,8 +92,7 @@ impl TimedOver {
             partitions: Partitions::new(&over.partition, input, over.state_ttl_ms, spec.owned)?,
             rows: RowStore::new(input.clone()),
             waiting: Waiting::default(),
-            history: RowStore::new(Arc::new(history)),
-            past: Vec::new(),
+            history: History::new(Arc::new(history)),
             watermark: i64::MIN,
             next_sweep: i64::MIN,
             empty: 0,
@@ -121,7 +119,7 @@ impl TimedOver {
     }
 
     pub fn resize(&mut self) {
-        self.past.resize_with(self.partitions.len(), Vec::new);
+        self.history.resize(self.partitions.len());
         for call in &mut self.calls {
             call.carried.resize(self.partitions.len(), Numbers::default());
         }
@@ -144,6 +142,7 @@ impl TimedOver {
         }
         let mut order: Vec<usize> = (0..due.len()).collect();
         order.sort_by_key(|place| due[*place].1.0);
+        let is_unbounded = self.is_unbounded();
         let line = self.line(&due, &order)?;
         let (results, retained) = self.results(&line)?;
         // The results stand in the order of partitions; rows are put out in that of time.
@@ -154,7 +153,8 @@ impl TimedOver {
             results.iter().map(|result| take(result, &places, None)).collect::<std::result::Result<_, _>>()?;
         let ids: Vec<RowId> = due.iter().map(|(_, (_, id))| *id).collect();
         put_out(&self.rows, &ids, &results, None, &self.schema, output)?;
-        self.keep_history(&line, &retained, until)?;
+        let wanted = self.wanted(until);
+        self.history.renew(&line, |place| is_unbounded && retained[place], &wanted)?;
         ids.iter().for_each(|id| self.rows.remove(*id));
         Ok(())
     }
@@ -166,7 +166,7 @@ impl TimedOver {
         for places in order.chunk_by(|one, other| due[*one].1.0 == due[*other].1.0) {
             let group = due[places[0]].1.0;
             let start = line.times.len();
-            for (time, id) in &self.past[group as usize] {
+            for (time, id) in self.history.of(group) {
                 sources.push((0, past.len()));
                 past.push(*id);
                 line.push(*time, start);
@@ -183,7 +183,7 @@ impl TimedOver {
             let now = self.rows.column(*column, &now)?;
             line.columns.push(match past.is_empty() {
                 true => now,
-                false => interleave(&[&self.history.column(place, &past)?, &now], &sources)?,
+                false => interleave(&[&self.history.store.column(place, &past)?, &now], &sources)?,
             });
         }
         Ok(line)
@@ -215,102 +215,57 @@ impl TimedOver {
         Ok((results, retained))
     }
 
-    /// Keeps of the evaluated rows, and of the past, what later frames may reach.
-    fn keep_history(&mut self, line: &OwnedLine, retained: &[bool], until: i64) -> std::result::Result<(), ArrowError> {
-        let is_unbounded = self.is_unbounded();
-        let mut new = Vec::new();
-        for stretch in &line.stretches {
-            let first_kept = self.first_kept(stretch, &line.times, until);
-            let is_kept = |place: usize| place >= first_kept || (is_unbounded && retained[place]);
-            let old = std::mem::take(&mut self.past[stretch.group as usize]);
-            let mut kept = Vec::new();
-            for (place, (time, id)) in (stretch.start..).zip(old) {
-                match is_kept(place) {
-                    true => kept.push((time, id)),
-                    false => self.history.remove(id),
-                }
+    /// What later frames may reach, after rows up to this time have been evaluated.
+    fn wanted(&self, until: i64) -> Wanted {
+        let rows = self.calls.iter().map(Call::rows_before).max().unwrap_or_default();
+        match self.over.frame {
+            Frame::Rows { preceding: Some(count) } => {
+                Wanted { rows: rows.max(usize::try_from(count).unwrap_or(usize::MAX)), times: Times::None }
             }
-            new.extend((stretch.from..stretch.end).filter(|place| is_kept(*place)).map(|place| place as u32));
-            self.past[stretch.group as usize] = kept;
-        }
-        let places = UInt32Array::from(new);
-        let columns: Vec<ArrayRef> =
-            line.columns.iter().map(|column| take(column, &places, None)).collect::<std::result::Result<_, _>>()?;
-        let mut ids = Vec::with_capacity(places.len());
-        self.history.insert(&columns, places.len(), &mut ids)?;
-        let mut stretches = line.stretches.iter().peekable();
-        for (place, id) in places.values().iter().zip(ids) {
-            let place = *place as usize;
-            while stretches.next_if(|stretch| stretch.end <= place).is_some() {}
-            if let Some(stretch) = stretches.peek() {
-                self.past[stretch.group as usize].push((line.times[place], id));
-            }
-        }
-        Ok(())
-    }
-
-    /// The first of the stretch's rows from which on all are kept.
-    fn first_kept(&self, stretch: &Stretch, times: &[i64], until: i64) -> usize {
-        let before = self.calls.iter().map(Call::rows_before).max().unwrap_or_default();
-        let last_ones = |count: usize| stretch.end.saturating_sub(count).max(stretch.start);
-        let by_frame = match self.over.frame {
-            Frame::Rows { preceding: Some(count) } => last_ones(usize::try_from(count).unwrap_or(usize::MAX)),
             Frame::Range { preceding_ms: Some(preceding_ms) } => {
-                let least = self.least_time(times[stretch.end - 1], until, preceding_ms);
-                stretch.start + times[stretch.start..stretch.end].partition_point(|time| *time < least)
+                let times = match self.turn {
+                    Turn::EventTime(_) => Times::From(until.saturating_add(1).saturating_sub(preceding_ms)),
+                    Turn::Arrival | Turn::EpochEnd(_) => Times::BeforeLast(preceding_ms),
+                };
+                Wanted { rows, times }
             }
-            Frame::Rows { preceding: None } | Frame::Range { preceding_ms: None } => stretch.end,
-        };
-        by_frame.min(last_ones(before))
-    }
-
-    /// The least time that is in a frame of a row that is still to come.
-    fn least_time(&self, last: i64, until: i64, preceding_ms: i64) -> i64 {
-        match self.turn {
-            Turn::EventTime(_) => until.saturating_add(1).saturating_sub(preceding_ms),
-            Turn::Arrival | Turn::EpochEnd(_) => last.saturating_sub(preceding_ms),
+            Frame::Rows { preceding: None } | Frame::Range { preceding_ms: None } => {
+                Wanted { rows, times: Times::None }
+            }
         }
     }
 
     /// Forgets what no frame reaches any more also where no rows come.
     fn sweep(&mut self) {
         let Frame::Range { preceding_ms: Some(preceding_ms) } = self.over.frame else { return };
-        if self.watermark < self.next_sweep || self.calls.iter().any(|call| call.rows_before() > 0) {
+        let is_bounded = self.calls.iter().all(|call| call.rows_before() == 0);
+        if self.watermark < self.next_sweep || !is_bounded {
             return;
         }
         self.next_sweep = self.watermark.saturating_add(preceding_ms.max(SWEEP_MS));
-        let least = self.least_time(self.watermark, self.watermark, preceding_ms);
-        for past in &mut self.past {
-            let gone = past.partition_point(|(time, _)| *time < least);
-            past.drain(..gone).for_each(|(_, id)| self.history.remove(id));
-        }
-        if !self.calls.iter().any(Call::is_row_number) {
-            self.empty = self.past.iter().filter(|past| past.is_empty()).count();
-        }
+        let empty = self.history.forget_before(self.watermark.saturating_sub(preceding_ms));
+        self.empty = if self.has_carried() { 0 } else { empty };
     }
 
     fn forget(&mut self, now_ms: i64) -> std::result::Result<(), ArrowError> {
         for group in self.changed.drain(..) {
             self.partitions.set_changed_ms(group, now_ms);
         }
-        let past = &self.past;
+        let history = &self.history;
         let keep =
-            self.partitions.to_keep(now_ms, self.empty, |group| self.empty > 0 && past[group as usize].is_empty());
+            self.partitions.find_kept(now_ms, self.empty, |group| self.empty > 0 && history.of(group).is_empty());
         let Some(keep) = keep else { return Ok(()) };
         let mut keep: Vec<bool> = keep.values().iter().collect();
         self.waiting.iter().for_each(|(_, (group, _))| keep[*group as usize] = true);
         let mut new_groups = Vec::with_capacity(keep.len());
         let mut next = 0;
-        for (group, is_kept) in keep.iter().enumerate() {
+        for is_kept in &keep {
             new_groups.push(next);
             next += u32::from(*is_kept);
-            if !is_kept {
-                self.past[group].drain(..).for_each(|(_, id)| self.history.remove(id));
-            }
         }
         self.waiting.for_each(|(group, _)| *group = new_groups[*group as usize]);
         let keep = keep.into();
-        retain(&mut self.past, &keep);
+        self.history.retain(&keep);
         self.calls.iter_mut().for_each(|call| retain(&mut call.carried, &keep));
         self.empty = 0;
         self.partitions.retain(&keep)
@@ -359,22 +314,6 @@ fn turn(over: &Over) -> Turn {
     }
 }
 
-/// The rows to be looked at; see [`super::frame`].
-#[derive(Default)]
-struct OwnedLine {
-    stretches: Vec<Stretch>,
-    times: Vec<i64>,
-    is_peer: Vec<bool>,
-    columns: Vec<ArrayRef>,
-}
-
-impl OwnedLine {
-    fn push(&mut self, time: i64, start: usize) {
-        self.is_peer.push(self.times.len() > start && self.times.last() == Some(&time));
-        self.times.push(time);
-    }
-}
-
 impl StreamOperator for TimedOver {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
         self.on_rows(&rows, output)
@@ -419,9 +358,8 @@ impl StreamOperator for TimedOver {
     }
 
     fn state_bytes(&self) -> u64 {
-        let past: usize = self.past.iter().map(|past| past.capacity() * 16 + 24).sum();
         let carried: usize = self.calls.iter().map(|call| call.carried.capacity() * size_of::<Numbers>()).sum();
         let rows = self.rows.bytes() + self.history.bytes() + self.waiting.bytes();
-        (self.partitions.bytes() + rows + past + carried) as u64
+        (self.partitions.bytes() + rows + carried) as u64
     }
 }

@@ -114,7 +114,7 @@ impl DeduplicateOperator {
                 self.rows.unstore(changed.group);
             }
         }
-        let Some(keep) = self.partitions.to_keep(now_ms, 0, |_| false) else { return Ok(()) };
+        let Some(keep) = self.partitions.find_kept(now_ms, 0, |_| false) else { return Ok(()) };
         self.rows.retain(&keep);
         retain(&mut self.times, &keep);
         self.partitions.retain(&keep)

@@ -10,6 +10,9 @@ use tidemill_plan::Change;
 use super::changes::Changes;
 use crate::rows::RowId;
 
+/// Rows that are compared one by one.
+const FEW: usize = 16;
+
 /// How a partition's rows are told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Telling {
@@ -76,6 +79,17 @@ fn by_place(
 
 /// The rows of `these` that are not among `others`, equal ones as often as they are more.
 fn without(these: &[RowId], others: &[RowId], identity: &impl Fn(RowId) -> u128, mut each: impl FnMut(usize, RowId)) {
+    if others.len() <= FEW {
+        let mut is_used = [false; FEW];
+        for (place, id) in these.iter().enumerate() {
+            let is_equal = |other: &usize| !is_used[*other] && identity(others[*other]) == identity(*id);
+            match (0..others.len()).find(is_equal) {
+                Some(other) => is_used[other] = true,
+                None => each(place, *id),
+            }
+        }
+        return;
+    }
     let mut counts: HashMap<u128, usize> = HashMap::with_capacity(others.len());
     for id in others {
         *counts.entry(identity(*id)).or_default() += 1;

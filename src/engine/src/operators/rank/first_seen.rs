@@ -54,7 +54,7 @@ impl FirstSeenOperator {
     }
 
     fn forget_expired(&mut self, now_ms: i64) -> std::result::Result<(), ArrowError> {
-        match self.partitions.to_keep(now_ms, 0, |_| false) {
+        match self.partitions.find_kept(now_ms, 0, |_| false) {
             Some(keep) => self.partitions.retain(&keep),
             None => Ok(()),
         }

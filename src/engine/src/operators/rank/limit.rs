@@ -1,6 +1,6 @@
 //! A number of rows, whichever come first. Rows that only come are counted and forgotten.
 //!
-//! Rows that may go are ranked by the order in which they come: see [`super::rank`].
+//! Rows that may go are ranked by the order in which they come: see [`super::operator`].
 
 use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray;

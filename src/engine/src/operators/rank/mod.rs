@@ -11,10 +11,9 @@ pub(super) mod identity;
 mod last_rows;
 mod limit;
 pub(super) mod normalize;
+mod operator;
 pub(super) mod order;
 pub(super) mod partitions;
-#[allow(clippy::module_inception)]
-mod rank;
 mod sorted_partitions;
 pub(super) mod sorted_rows;
 pub(super) mod time;
@@ -28,8 +27,8 @@ pub use limit::build as build_limit;
 pub use normalize::build as build_normalize;
 
 use super::{Built, Spec};
-use order::{Order, OrderKey};
-use rank::RankOperator;
+use operator::RankOperator;
+use order::{Number, Order, OrderKey};
 use window_rank::WindowRankOperator;
 
 /// The operator of a rank.
@@ -40,7 +39,7 @@ pub fn build_rank(rank: &Rank, spec: &Spec<'_>) -> Built {
     }
     let order = Order::new(&rank.order, &input.schema)?;
     match order.is_number() {
-        true => build_with::<u128>(rank, order, spec),
+        true => build_with::<Number>(rank, order, spec),
         false => build_with::<Box<[u8]>>(rank, order, spec),
     }
 }

@@ -87,7 +87,7 @@ impl NormalizeOperator {
         self.changes.put_out(&self.rows.store, &self.schema, self.updates, output)?;
         changed.iter().for_each(|changed| self.rows.tell(changed));
         let rows = &self.rows;
-        let keep = self.partitions.to_keep(now_ms, rows.empty(), |group| !rows.has_row(group));
+        let keep = self.partitions.find_kept(now_ms, rows.empty(), |group| !rows.has_row(group));
         let Some(keep) = keep else { return Ok(()) };
         self.rows.retain(&keep);
         self.partitions.retain(&keep)
@@ -136,7 +136,8 @@ pub fn same_values(left: &ArrayRef, right: &ArrayRef) -> std::result::Result<Boo
         return not_distinct(left, right);
     }
     let converter = RowConverter::new(vec![SortField::new(left.data_type().clone())])?;
-    let (left, right) = (converter.convert_columns(&[left.clone()])?, converter.convert_columns(&[right.clone()])?);
+    let left = converter.convert_columns(std::slice::from_ref(left))?;
+    let right = converter.convert_columns(std::slice::from_ref(right))?;
     Ok(left.iter().zip(right.iter()).map(|(left, right)| Some(left == right)).collect())
 }
 

@@ -37,7 +37,7 @@ impl Order {
         Ok(Self { keys: keys.to_vec(), converter, is_number })
     }
 
-    /// Whether sort keys can be numbers: `u128`, else `Box<[u8]>`.
+    /// Whether sort keys can be [`Number`]s, else `Box<[u8]>`.
     pub fn is_number(&self) -> bool {
         self.is_number
     }
@@ -48,6 +48,9 @@ pub fn is_integer(data_type: &DataType) -> bool {
     matches!(data_type, T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Date32)
         || matches!(data_type, T::Time32(TimeUnit::Millisecond) | T::Timestamp(TimeUnit::Millisecond, _))
 }
+
+/// NULL or not, and the value. Not one `u128`, whose alignment would make entries half as large again.
+pub type Number = (u64, u64);
 
 /// A row's sort key.
 pub trait OrderKey: Ord + Clone + 'static {
@@ -62,17 +65,17 @@ pub trait OrderKey: Ord + Clone + 'static {
     fn compare(batch: &Self::Batch, row: usize, other: &Self) -> Ordering;
 }
 
-impl OrderKey for u128 {
-    type Batch = Vec<u128>;
+impl OrderKey for Number {
+    type Batch = Vec<Number>;
 
-    fn encode(order: &Order, columns: &[ArrayRef], rows: usize) -> Result<Vec<u128>, ArrowError> {
-        let Some(key) = order.keys.first() else { return Ok(vec![0; rows]) };
+    fn encode(order: &Order, columns: &[ArrayRef], rows: usize) -> Result<Vec<Number>, ArrowError> {
+        let Some(key) = order.keys.first() else { return Ok(vec![(0, 0); rows]) };
         let column = as_integers(&columns[key.column])?;
         let values = column.as_primitive::<Int64Type>();
         let sign: u64 = if key.descending { !(1 << 63) } else { 1 << 63 };
         // Flipping the sign bit makes signed numbers compare as unsigned ones; flipping the others reverses them.
-        let present = |value: &i64| (1 << 64) | u128::from(*value as u64 ^ sign);
-        let null = if key.nulls_first { 0 } else { 2 << 64 };
+        let present = |value: &i64| (1, *value as u64 ^ sign);
+        let null = if key.nulls_first { (0, 0) } else { (2, 0) };
         Ok(match values.nulls() {
             None => values.values().iter().map(present).collect(),
             Some(nulls) => nulls
@@ -83,11 +86,11 @@ impl OrderKey for u128 {
         })
     }
 
-    fn of_row(batch: &Vec<u128>, row: usize) -> u128 {
+    fn of_row(batch: &Vec<Number>, row: usize) -> Number {
         batch[row]
     }
 
-    fn compare(batch: &Vec<u128>, row: usize, other: &u128) -> Ordering {
+    fn compare(batch: &Vec<Number>, row: usize, other: &Number) -> Ordering {
         batch[row].cmp(other)
     }
 }
@@ -131,7 +134,7 @@ mod tests {
     fn sorted<K: OrderKey>(key: SortKey, column: ArrayRef) -> Vec<usize> {
         let schema = Schema::new(vec![Field::new("n", column.data_type().clone(), true)]);
         let order = Order::new(&[key], &schema).unwrap();
-        let batch = K::encode(&order, &[column.clone()], column.len()).unwrap();
+        let batch = K::encode(&order, std::slice::from_ref(&column), column.len()).unwrap();
         let keys: Vec<K> = (0..column.len()).map(|row| K::of_row(&batch, row)).collect();
         let mut rows: Vec<usize> = (0..column.len()).collect();
         rows.sort_by(|one, other| K::compare(&batch, *one, &keys[*other]));
@@ -149,7 +152,7 @@ mod tests {
             (true, true, [1, 3, 0, 2, 4]),
         ] {
             let key = SortKey { column: 0, descending, nulls_first };
-            assert_eq!(sorted::<u128>(key, column.clone()), expected);
+            assert_eq!(sorted::<Number>(key, column.clone()), expected);
             assert_eq!(sorted::<Box<[u8]>>(key, column.clone()), expected);
         }
     }

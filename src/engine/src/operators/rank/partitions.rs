@@ -93,7 +93,7 @@ impl Partitions {
     }
 
     /// Which partitions to keep, if any have outlived their time or if most are empty.
-    pub fn to_keep(&mut self, now_ms: i64, empty: usize, is_empty: impl Fn(u32) -> bool) -> Option<BooleanArray> {
+    pub fn find_kept(&mut self, now_ms: i64, empty: usize, is_empty: impl Fn(u32) -> bool) -> Option<BooleanArray> {
         let expired = self.expired(now_ms);
         if expired.is_none() && (empty < FEW || 2 * empty < self.len()) {
             return None;
@@ -206,9 +206,9 @@ mod tests {
         let (mut partitions, groups) = partitions(Some(100));
         assert_eq!(groups, [0, 1, 0, 2]);
         partitions.set_changed_ms(0, 1000);
-        assert_eq!(partitions.to_keep(1050, 0, |_| false), None);
+        assert_eq!(partitions.find_kept(1050, 0, |_| false), None);
         partitions.set_changed_ms(1, 1090);
-        let keep = partitions.to_keep(1100, 0, |_| false).unwrap();
+        let keep = partitions.find_kept(1100, 0, |_| false).unwrap();
         assert_eq!(keep, BooleanArray::from(vec![false, true, true]), "the third counts from the first look");
         partitions.retain(&keep).unwrap();
         assert_eq!((partitions.len(), partitions.changed_ms(0)), (2, 1090));
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn without_a_lifetime_nothing_expires() {
         let (mut partitions, _) = partitions(None);
-        assert_eq!(partitions.to_keep(i64::MAX, 0, |_| false), None);
+        assert_eq!(partitions.find_kept(i64::MAX, 0, |_| false), None);
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl<K: OrderKey> RankOperator<K> {
 
     fn forget(&mut self, now_ms: i64) -> std::result::Result<(), ArrowError> {
         let sorted = &self.rows.sorted;
-        let keep = self.partitions.to_keep(now_ms, self.told.empty, |group| sorted[group as usize].len() == 0);
+        let keep = self.partitions.find_kept(now_ms, self.told.empty, |group| sorted[group as usize].len() == 0);
         let Some(keep) = keep else { return Ok(()) };
         for (_, rows) in self.rows.sorted.iter().enumerate().filter(|(group, _)| !keep.value(*group)) {
             for (_, id) in rows.iter() {
