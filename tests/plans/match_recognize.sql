@@ -17,4 +17,4 @@ SELECT m.* FROM page_views AS p MATCH_RECOGNIZE (
   DEFINE
     B AS B.user_id > LAST(B.user_id, 1) OR LAST(B.user_id, 1) IS NULL,
     D AS D.user_id < PREV(D.user_id) AND COUNT(B.user_id) > 2 AND AVG(user_id) > 1
-) AS m;
+) AS m WHERE page <> '';

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
 use super::join::{joined, settled};
-use super::{Planner, pattern, temporal, window};
+use super::{Planner, pattern, temporal, unnest, window};
 use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -22,20 +22,35 @@ pub(super) struct Source {
 
 impl Planner<'_> {
     pub(super) fn from(&self, from: &[TableWithJoins], select: Span) -> Result<Source> {
-        let mut tables = from.iter().map(|table| self.joined(table));
-        let Some(first) = tables.next() else {
+        let Some((first, others)) = from.split_first() else {
             return Err(SqlError::new(select, "SELECT without FROM is not supported", "read from a table"));
         };
-        tables.try_fold(first?, |left, right| Ok(join(JoinKind::Inner, left, right?, Vec::new())))
+        others.iter().try_fold(self.joined(first)?, |left, table| {
+            if let Some(unnest) = unnest::Written::of(&table.relation)? {
+                let left = self.unnested(JoinKind::Inner, left, &unnest)?;
+                return table.joins.iter().try_fold(left, |left, join| self.join(left, join));
+            }
+            Ok(join(JoinKind::Inner, left, self.joined(table)?, Vec::new()))
+        })
     }
 
     fn joined(&self, table: &TableWithJoins) -> Result<Source> {
         table.joins.iter().try_fold(self.factor(&table.relation)?, |left, join| self.join(left, join))
     }
 
+    fn unnested(&self, kind: JoinKind, left: Source, unnest: &unnest::Written<'_>) -> Result<Source> {
+        let relation = settled(left.relation, unnest.span())?;
+        let scope = left.scope.with_fields(&relation.fields);
+        unnest::joined(kind, Source { relation, scope }, unnest)
+    }
+
     fn join(&self, left: Source, written: &Join) -> Result<Source> {
         let (kind, constraint) = kind_of(written)?;
         let span = written.relation.span();
+        if let Some(unnest) = unnest::Written::of(&written.relation)? {
+            let joined = self.unnested(kind, left, &unnest)?;
+            return unnest::restricted(joined, kind, constraint, &unnest);
+        }
         let mut joined = match temporal::written(&written.relation) {
             Some(time) => {
                 let left = Source { relation: settled(left.relation, span)?, scope: left.scope };
@@ -59,6 +74,9 @@ impl Planner<'_> {
     }
 
     fn factor(&self, factor: &TableFactor) -> Result<Source> {
+        if let Some(unnest) = unnest::Written::of(factor)? {
+            return Err(unnest.alone());
+        }
         refuse_modifiers(factor)?;
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
@@ -212,7 +230,6 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
 
 fn refused_factor(factor: &TableFactor) -> SqlError {
     let (what, remedy) = match factor {
-        TableFactor::UNNEST { .. } => ("UNNEST", "have the producer write one record for each element"),
         TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
             ("LATERAL", "select from one table")
         }

@@ -10,6 +10,7 @@ mod select;
 mod subquery;
 mod temporal;
 mod union;
+mod unnest;
 mod window;
 
 pub(crate) use from::renamed;
