@@ -31,12 +31,12 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Join(join) => join::build_regular(join, &spec),
+        NodeKind::IntervalJoin(join) => join::build_interval(join, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::GroupAggregate(_)
         | NodeKind::Over(_)
-        | NodeKind::IntervalJoin(_)
         | NodeKind::TemporalJoin(_)
         | NodeKind::LookupJoin(_)
         | NodeKind::Rank(_)

@@ -4,14 +4,19 @@
 //! - [`on`]: which rows can match at all, and which of the pairs that equal keys make up do.
 //! - [`chains`]: the rows of each key, as lists of row numbers.
 //! - [`regular`]: the join of rows that may come and go, with [`matching`] as its heart.
+//! - [`interval`]: the join of rows whose times are near each other, found by [`buckets`] of time.
 //! - [`results`]: result rows, noted as pairs of numbers and put together column by column.
 //! - [`state`]: rows of both sides as rows of one state file.
 //!
 //! A side is told by its number among the inputs: [`LEFT`] or [`RIGHT`].
 
 mod ages;
+mod buckets;
 mod chains;
 mod identities;
+mod interval;
+mod interval_matching;
+mod interval_state;
 mod matching;
 mod on;
 mod regular;
@@ -21,7 +26,7 @@ mod side;
 mod state;
 
 use arrow::datatypes::SchemaRef;
-use tidemill_plan::{Join, PlanNode};
+use tidemill_plan::{IntervalJoin, Join, PlanNode};
 
 use super::{Built, Spec};
 
@@ -36,6 +41,10 @@ const PAIRS: usize = 8192;
 
 pub fn build_regular(join: &Join, spec: &Spec<'_>) -> Built {
     Ok(Box::new(regular::JoinOperator::new(join, spec)?))
+}
+
+pub fn build_interval(join: &IntervalJoin, spec: &Spec<'_>) -> Built {
+    Ok(Box::new(interval::IntervalJoinOperator::new(join, spec)?))
 }
 
 fn other(side: Side) -> Side {
