@@ -32,12 +32,12 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Join(join) => join::build_regular(join, &spec),
         NodeKind::IntervalJoin(join) => join::build_interval(join, &spec),
+        NodeKind::TemporalJoin(join) => join::build_temporal(join, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::GroupAggregate(_)
         | NodeKind::Over(_)
-        | NodeKind::TemporalJoin(_)
         | NodeKind::LookupJoin(_)
         | NodeKind::Rank(_)
         | NodeKind::Deduplicate(_)
