@@ -2,6 +2,7 @@
 
 mod calc;
 mod join;
+mod unnest;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -33,8 +34,8 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::Join(join) => join::build_regular(join, &spec),
         NodeKind::IntervalJoin(join) => join::build_interval(join, &spec),
         NodeKind::TemporalJoin(join) => join::build_temporal(join, &spec),
+        NodeKind::Unnest(unnest) => unnest::UnnestOperator::build(unnest, &spec),
         NodeKind::Expand(_)
-        | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::GroupAggregate(_)
         | NodeKind::Over(_)
