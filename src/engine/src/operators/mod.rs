@@ -6,6 +6,7 @@ mod over;
 mod pattern;
 mod rank;
 mod sort;
+mod unnest;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -42,13 +43,12 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::Limit(limit) => rank::build_limit(limit, &spec),
         NodeKind::Sort(sort) => sort::build(sort, &spec),
         NodeKind::Over(over) => over::build(over, &spec),
-        NodeKind::Expand(_)
-        | NodeKind::Unnest(_)
-        | NodeKind::AssignWindows(_)
-        | NodeKind::GroupAggregate(_)
-        | NodeKind::IntervalJoin(_)
-        | NodeKind::TemporalJoin(_)
-        | NodeKind::LookupJoin(_) => Err("this engine has no such operator".to_string()),
+        NodeKind::IntervalJoin(join) => join::build_interval(join, &spec),
+        NodeKind::TemporalJoin(join) => join::build_temporal(join, &spec),
+        NodeKind::Unnest(unnest) => unnest::UnnestOperator::build(unnest, &spec),
+        NodeKind::Expand(_) | NodeKind::AssignWindows(_) | NodeKind::GroupAggregate(_) | NodeKind::LookupJoin(_) => {
+            Err("this engine has no such operator".to_string())
+        }
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }
 }

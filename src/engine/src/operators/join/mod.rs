@@ -4,14 +4,20 @@
 //! - [`on`]: which rows can match at all, and which of the pairs that equal keys make up do.
 //! - [`chains`]: the rows of each key, as lists of row numbers.
 //! - [`regular`]: the join of rows that may come and go, with [`matching`] as its heart.
+//! - [`interval`]: the join of rows whose times are near each other, found by [`buckets`] of time.
 //! - [`results`]: result rows, noted as pairs of numbers and put together column by column.
+//! - [`temporal`]: the join with the version of a table's row that was valid, found among its [`versions`].
 //! - [`state`]: rows of both sides as rows of one state file.
 //!
 //! A side is told by its number among the inputs: [`LEFT`] or [`RIGHT`].
 
 mod ages;
+mod buckets;
 mod chains;
 mod identities;
+mod interval;
+mod interval_matching;
+mod interval_state;
 mod matching;
 mod on;
 mod regular;
@@ -19,9 +25,13 @@ mod regular_state;
 mod results;
 mod side;
 mod state;
+mod temporal;
+mod temporal_state;
+mod versions;
+mod waiting;
 
 use arrow::datatypes::SchemaRef;
-use tidemill_plan::{Join, PlanNode};
+use tidemill_plan::{IntervalJoin, Join, PlanNode, TemporalJoin};
 
 use super::{Built, Spec};
 
@@ -36,6 +46,14 @@ const PAIRS: usize = 8192;
 
 pub fn build_regular(join: &Join, spec: &Spec<'_>) -> Built {
     Ok(Box::new(regular::JoinOperator::new(join, spec)?))
+}
+
+pub fn build_interval(join: &IntervalJoin, spec: &Spec<'_>) -> Built {
+    Ok(Box::new(interval::IntervalJoinOperator::new(join, spec)?))
+}
+
+pub fn build_temporal(join: &TemporalJoin, spec: &Spec<'_>) -> Built {
+    Ok(Box::new(temporal::TemporalJoinOperator::new(join, spec)?))
 }
 
 fn other(side: Side) -> Side {
