@@ -112,6 +112,8 @@ impl SourceTask {
         self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         if let Some(watermark) = self.next_watermark() {
             self.chain.on_element(0, Element::Watermark(watermark), &mut elements)?;
+            // What the watermark has released is of this epoch, too: operators behind must not hold it back.
+            self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         }
         send(output, capability, elements, thread);
         if let Some(announcement) = thread.checkpoint_at(self.epoch) {
