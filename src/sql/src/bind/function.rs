@@ -46,6 +46,11 @@ pub(crate) fn is_aggregate(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(function) if aggregate_function(function).is_some() && function.over.is_none())
 }
 
+/// Whether a call gives the time attribute of the machine's clock.
+pub(super) fn is_proctime(function: &Function) -> bool {
+    function.name.to_string().eq_ignore_ascii_case("proctime")
+}
+
 pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
     let span = function.name.span();
     let name = function.name.to_string().to_ascii_lowercase();
@@ -95,7 +100,7 @@ fn refuse_clauses(function: &Function, span: Span) -> Result<()> {
 }
 
 /// The arguments, which must be plain expressions.
-pub(super) fn positional(function: &Function) -> Result<Vec<&Expr>> {
+pub(crate) fn positional(function: &Function) -> Result<Vec<&Expr>> {
     let list = match &function.args {
         FunctionArguments::None => return Ok(Vec::new()),
         FunctionArguments::List(list) => list,

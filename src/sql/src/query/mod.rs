@@ -5,11 +5,15 @@ mod call;
 mod from;
 mod interval;
 mod join;
+mod pending;
+mod rank;
 mod select;
+mod slots;
 mod union;
 mod window;
 
 pub(crate) use from::renamed;
+pub(crate) use pending::completed;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! SELECT.
 
-use sqlparser::ast::{Distinct, Expr, GroupByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
+use sqlparser::ast::{Distinct, Expr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 use sqlparser::tokenizer::Span;
 
 use super::from::Source;
@@ -24,13 +24,13 @@ impl Planner<'_> {
         };
         let relation = settled(relation, start)?;
         let scope = scope.with_fields(&relation.fields);
-        let selected = match aggregate::plan(select, group_by(select)?, relation, &scope)? {
+        let selected = match aggregate::plan(select, relation, &scope)? {
             aggregate::Outcome::Plain(relation) => {
                 refuse_having(select)?;
                 project(relation, Binder::over(&scope), &select.projection)
             }
             aggregate::Outcome::Aggregated(aggregated) => {
-                let binder = Binder { scope: &scope, grouping: Some(&aggregated.groups) };
+                let binder = Binder { grouping: Some(&aggregated.groups), ..Binder::over(&scope) };
                 let relation = match &select.having {
                     Some(condition) => {
                         let condition = binder.condition(condition, "HAVING")?;
@@ -48,13 +48,6 @@ impl Planner<'_> {
                 Err(SqlError::new(start, "DISTINCT ON is not supported", "keep the first row with ROW_NUMBER"))
             }
         }
-    }
-}
-
-fn group_by(select: &Select) -> Result<&[Expr]> {
-    match &select.group_by {
-        GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => Ok(expressions),
-        other => Err(SqlError::new(other.span(), "this form of GROUP BY is not supported", "list the keys")),
     }
 }
 
