@@ -29,16 +29,29 @@ const EXTRACTS: [(&str, &str); 10] = [
     ("minute", "MINUTE"),
     ("second", "SECOND"),
 ];
-const AGGREGATES: [(&str, AggregateFunction); 5] = [
+const AGGREGATES: [(&str, AggregateFunction); 15] = [
     ("count", AggregateFunction::Count),
     ("sum", AggregateFunction::Sum),
     ("min", AggregateFunction::Min),
     ("max", AggregateFunction::Max),
     ("avg", AggregateFunction::Avg),
+    ("stddev_pop", AggregateFunction::StddevPop),
+    ("stddev_samp", AggregateFunction::StddevSamp),
+    ("stddev", AggregateFunction::StddevSamp),
+    ("var_pop", AggregateFunction::VarPop),
+    ("var_samp", AggregateFunction::VarSamp),
+    ("variance", AggregateFunction::VarSamp),
+    ("first_value", AggregateFunction::FirstValue),
+    ("last_value", AggregateFunction::LastValue),
+    ("collect", AggregateFunction::Collect),
+    ("approx_count_distinct", AggregateFunction::ApproxCountDistinct),
 ];
 
 pub(crate) fn aggregate_function(function: &Function) -> Option<AggregateFunction> {
     let name = function.name.to_string().to_ascii_lowercase();
+    if name == "listagg" {
+        return Some(AggregateFunction::ListAgg { separator: ",".to_string() });
+    }
     AGGREGATES.iter().find(|(known, _)| *known == name).map(|(_, function)| function.clone())
 }
 
@@ -55,8 +68,8 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
     let span = function.name.span();
     let name = function.name.to_string().to_ascii_lowercase();
     if function.over.is_some() {
-        let remedy = "aggregate in windows: GROUP BY window_start, window_end over TUMBLE or HOP";
-        return Err(SqlError::new(span, "OVER is not supported", remedy));
+        let message = "a call with OVER can stand in SELECT only";
+        return Err(SqlError::new(span, message, "compute it in a subquery, and use its result"));
     }
     if aggregate_function(function).is_some() {
         let message = format!("the aggregate {} cannot stand here", name.to_uppercase());
