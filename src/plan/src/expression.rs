@@ -103,3 +103,16 @@ pub enum BinaryOperator {
     /// String concatenation.
     Concat,
 }
+
+impl BinaryOperator {
+    /// What stands for a comparison when its sides change places.
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            other => other,
+        }
+    }
+}

@@ -149,10 +149,10 @@ fn all_columns(create: &CreateTable, physical: &[Field], origin: Origin<'_>) -> 
                 (physical[place].clone(), Expression::Column(place))
             }
             ColumnSyntax::Computed(expression) => {
-                let typed = Binder::over(&scope)
-                    .bind(expression)
+                let (typed, role) = Binder::over(&scope)
+                    .bind_column(expression)
                     .map_err(|error| origin.place(error.or_at(expression.span().start), || format!("column {name}")))?;
-                (Field::plain(name, typed.data_type, typed.nullable), typed.expression)
+                (Field { role, ..Field::plain(name, typed.data_type, typed.nullable) }, typed.expression)
             }
         });
     }

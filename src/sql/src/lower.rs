@@ -106,7 +106,7 @@ impl Layout<'_> {
                 Ok(self.push(PlanNode { uid, inputs: vec![input], kind, schema, changelog }))
             }
             Node::Operator { kind, inputs } => self.operator(*kind, inputs, schema, purpose),
-            Node::Joined { .. } => unreachable!("joins are settled before they are laid out"),
+            Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before they are laid out"),
         }
     }
 
@@ -244,7 +244,7 @@ fn key_of(relation: &Relation) -> Option<Vec<usize>> {
             let place = |key: usize| projection.iter().position(|column| *column == Expression::Column(key));
             key_of(input)?.into_iter().map(place).collect()
         }
-        Node::Calc { .. } | Node::Scan { .. } | Node::Joined { .. } => None,
+        Node::Calc { .. } | Node::Scan { .. } | Node::Joined { .. } | Node::Pending { .. } => None,
     }
 }
 

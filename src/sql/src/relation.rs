@@ -4,7 +4,8 @@
 use std::rc::Rc;
 
 use arrow_schema::DataType;
-use tidemill_plan::{BinaryOperator, Clock, Expression, JoinKind, NodeKind};
+use sqlparser::tokenizer::Span;
+use tidemill_plan::{BinaryOperator, Clock, Expression, JoinKind, NodeKind, SortKey};
 
 use crate::table::Table;
 
@@ -34,11 +35,27 @@ pub(crate) enum Node {
         right: Box<Relation>,
         conditions: Vec<Expression>,
     },
+    /// What has no plan until the query around it says more. `span` is where it is written.
+    Pending {
+        pending: Pending,
+        input: Box<Relation>,
+        span: Span,
+    },
     /// Any other operator of the plan.
     Operator {
         kind: Box<NodeKind>,
         inputs: Vec<Relation>,
     },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Pending {
+    /// The input's rows, each with the bounds and the time of the session that it is in. They are known only when the
+    /// session is over, so rows have to be aggregated in it.
+    Session { gap_ms: i64, time_column: usize, keys: Vec<usize> },
+    /// The input's rows, each with its number (BIGINT) in the order of its partition. A condition has to bound it: else
+    /// every row that comes would renumber all behind it.
+    Ranking { partition: Vec<usize>, order: Vec<SortKey> },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +147,7 @@ impl Relation {
     pub(crate) fn only_grows(&self) -> bool {
         match &self.node {
             Node::Scan { .. } => true,
-            Node::Calc { input, .. } => input.only_grows(),
+            Node::Calc { input, .. } | Node::Pending { input, .. } => input.only_grows(),
             Node::Joined { kind, left, right, .. } => {
                 matches!(kind, JoinKind::Inner | JoinKind::Semi) && left.only_grows() && right.only_grows()
             }

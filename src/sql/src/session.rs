@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
             return Err(SqlError::new(name.span, format!("`{}` is a view", name.name), "insert into a table"));
         }
         let table = self.table(&name.name, name.span)?;
-        let relation = Planner::new(self).query(&insert.query)?;
+        let relation = query::completed(Planner::new(self).query(&insert.query)?)?;
         let matched = insert::match_columns(relation, &table, insert)?;
         self.warnings.get_mut().extend(matched.warnings);
         if table.in_catalog {

@@ -1,6 +1,10 @@
 //! From text to statements' tokens. Flink's forms that the parser does not know are rewritten here, on tokens, so that
 //! every token keeps its place in the user's text.
 
+mod partition;
+
+pub(crate) use partition::PARTITION_BY;
+
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
@@ -21,14 +25,11 @@ impl StatementTokens {
 pub(crate) const WITHIN: &str = "the time within";
 
 /// Words that the parser would stumble over further on, and what to say of them.
-const REFUSED: &[(&[&str], &str, &str)] = &[
-    (
-        &["{", "-"],
-        "exclusion ({- -}) is not supported in a pattern",
-        "leave the braces out: only MEASURES are put out anyway",
-    ),
-    (&["SESSION", "("], "SESSION windows are not supported", "use TUMBLE or HOP"),
-];
+const REFUSED: &[(&[&str], &str, &str)] = &[(
+    &["{", "-"],
+    "exclusion ({- -}) is not supported in a pattern",
+    "leave the braces out: only MEASURES are put out anyway",
+)];
 
 /// The statements of a text, which are separated by semicolons.
 pub(crate) fn statements(text: &str) -> Result<Vec<StatementTokens>> {
@@ -80,13 +81,19 @@ fn refuse_words(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-/// Rewrites `TABLE t` as an argument to `t`, and `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.
+/// Rewrites `TABLE t` as an argument to `t`, `TABLE t PARTITION BY k` to a call, and `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.
 pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut rewritten: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut position = 0;
     while position < tokens.len() {
         if is_table_argument(rewritten.last(), &tokens[position..]) {
-            position += 1;
+            match partition::partitioned(&tokens[position..]) {
+                Some((call, length)) => {
+                    rewritten.extend(call);
+                    position += length;
+                }
+                None => position += 1,
+            }
         } else if let Some(length) = local_zone(&tokens[position..]) {
             let mut parts = tokens[position..position + length - 4].iter().cloned();
             rewritten.extend(parts.next().map(|token| TokenWithSpan { token: word("TIMESTAMP_LTZ"), ..token }));
@@ -175,6 +182,14 @@ mod tests {
         check("TABLE(TUMBLE(TABLE t, x))", &["TABLE ( TUMBLE ( t , x ) )"]);
         check("TUMBLE(DATA => TABLE t)", &["TUMBLE ( DATA => t )"]);
         check("CREATE TABLE t", &["CREATE TABLE t"]);
+    }
+
+    #[test]
+    fn a_partitioned_table_argument_becomes_a_call() {
+        let whole = ["SESSION ( PARTITION BY ( t , a , b ) , DESCRIPTOR ( x ) , y )"];
+        check("SESSION(TABLE t PARTITION BY a, b, DESCRIPTOR(x), y)", &whole);
+        check("SESSION(TABLE t PARTITION BY (a, b), DESCRIPTOR(x), y)", &whole);
+        check("f(DATA => TABLE d.t PARTITION BY a, x => y)", &["f ( DATA => PARTITION BY ( d . t , a ) , x => y )"]);
     }
 
     #[test]

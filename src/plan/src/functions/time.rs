@@ -25,6 +25,8 @@ pub(super) fn functions() -> Vec<Function> {
         volatile("current_timestamp", nothing_to(&INSTANT), "CURRENT_TIMESTAMP", now)
             .aliased(&["now", "current_row_timestamp"]),
         volatile("localtimestamp", nothing_to(&TIMESTAMP), "LOCALTIMESTAMP", now),
+        // A column of it is a time attribute; what that is for is the planner's business.
+        volatile("proctime", nothing_to(&INSTANT), "PROCTIME()", now),
         volatile("current_date", nothing_to(&DATE), "CURRENT_DATE", today),
         volatile(
             "unix_timestamp",

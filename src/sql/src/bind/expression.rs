@@ -12,7 +12,8 @@ use crate::error::{Result, SqlError};
 use crate::relation::Role;
 use crate::types;
 
-/// What stands in the place of whole expressions: above an aggregation, its keys and calls.
+/// What stands in the place of whole expressions: above an aggregation, its keys and calls; above windows of rows, what
+/// is computed over them.
 pub(crate) trait Grouping {
     /// The column of the aggregation's result that this expression is; none if its parts have to be looked at.
     fn resolve(&self, expression: &Expr) -> Result<Option<(Typed, Role)>>;
@@ -27,11 +28,13 @@ pub(crate) trait Grouping {
 pub(crate) struct Binder<'a> {
     pub scope: &'a Scope,
     pub grouping: Option<&'a dyn Grouping>,
+    /// The calls over windows of rows, which stand above the aggregation.
+    pub over: Option<&'a dyn Grouping>,
 }
 
 impl<'a> Binder<'a> {
     pub(crate) fn over(scope: &'a Scope) -> Self {
-        Self { scope, grouping: None }
+        Self { scope, grouping: None, over: None }
     }
 
     /// Binds an expression whose value is computed with.
@@ -50,15 +53,18 @@ impl<'a> Binder<'a> {
     }
 
     fn bind_any(&self, expression: &Expr) -> Result<(Typed, Role)> {
-        if let Some(grouping) = self.grouping
-            && let Some(found) = grouping.resolve(expression)?
-        {
-            return Ok(found);
+        for standing in [self.over, self.grouping].into_iter().flatten() {
+            if let Some(found) = standing.resolve(expression)? {
+                return Ok(found);
+            }
         }
         match expression {
             Expr::Nested(inner) => self.bind_column(inner),
             Expr::Identifier(name) => self.column(std::slice::from_ref(name)),
             Expr::CompoundIdentifier(path) => self.column(path),
+            Expr::Function(called) if function::is_proctime(called) => {
+                Ok((function::bind(self, called)?, Role::Proctime))
+            }
             other => Ok((self.bind_composite(other)?, Role::Plain)),
         }
     }

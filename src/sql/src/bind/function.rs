@@ -29,16 +29,29 @@ const EXTRACTS: [(&str, &str); 10] = [
     ("minute", "MINUTE"),
     ("second", "SECOND"),
 ];
-const AGGREGATES: [(&str, AggregateFunction); 5] = [
+const AGGREGATES: [(&str, AggregateFunction); 15] = [
     ("count", AggregateFunction::Count),
     ("sum", AggregateFunction::Sum),
     ("min", AggregateFunction::Min),
     ("max", AggregateFunction::Max),
     ("avg", AggregateFunction::Avg),
+    ("stddev_pop", AggregateFunction::StddevPop),
+    ("stddev_samp", AggregateFunction::StddevSamp),
+    ("stddev", AggregateFunction::StddevSamp),
+    ("var_pop", AggregateFunction::VarPop),
+    ("var_samp", AggregateFunction::VarSamp),
+    ("variance", AggregateFunction::VarSamp),
+    ("first_value", AggregateFunction::FirstValue),
+    ("last_value", AggregateFunction::LastValue),
+    ("collect", AggregateFunction::Collect),
+    ("approx_count_distinct", AggregateFunction::ApproxCountDistinct),
 ];
 
 pub(crate) fn aggregate_function(function: &Function) -> Option<AggregateFunction> {
     let name = function.name.to_string().to_ascii_lowercase();
+    if name == "listagg" {
+        return Some(AggregateFunction::ListAgg { separator: ",".to_string() });
+    }
     AGGREGATES.iter().find(|(known, _)| *known == name).map(|(_, function)| function.clone())
 }
 
@@ -46,12 +59,17 @@ pub(crate) fn is_aggregate(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(function) if aggregate_function(function).is_some() && function.over.is_none())
 }
 
+/// Whether a call gives the time attribute of the machine's clock.
+pub(super) fn is_proctime(function: &Function) -> bool {
+    function.name.to_string().eq_ignore_ascii_case("proctime")
+}
+
 pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
     let span = function.name.span();
     let name = function.name.to_string().to_ascii_lowercase();
     if function.over.is_some() {
-        let remedy = "aggregate in windows: GROUP BY window_start, window_end over TUMBLE or HOP";
-        return Err(SqlError::new(span, "OVER is not supported", remedy));
+        let message = "a call with OVER can stand in SELECT only";
+        return Err(SqlError::new(span, message, "compute it in a subquery, and use its result"));
     }
     if aggregate_function(function).is_some() {
         let message = format!("the aggregate {} cannot stand here", name.to_uppercase());
@@ -95,7 +113,7 @@ fn refuse_clauses(function: &Function, span: Span) -> Result<()> {
 }
 
 /// The arguments, which must be plain expressions.
-pub(super) fn positional(function: &Function) -> Result<Vec<&Expr>> {
+pub(crate) fn positional(function: &Function) -> Result<Vec<&Expr>> {
     let list = match &function.args {
         FunctionArguments::None => return Ok(Vec::new()),
         FunctionArguments::List(list) => list,

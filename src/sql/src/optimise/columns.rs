@@ -106,6 +106,7 @@ pub(crate) fn origins(kind: &NodeKind, widths: &[usize], width: usize) -> Vec<Or
             (0..width).map(|place| if place < keys { Origin::Made } else { Origin::Call(place - keys) }).collect()
         }
         NodeKind::Over(over) => behind_input(over.aggregates.len()),
+        NodeKind::Rank(rank) => behind_input(usize::from(rank.with_number)),
         NodeKind::Join(_) | NodeKind::IntervalJoin(_) | NodeKind::TemporalJoin(_) => (0..width)
             .map(|place| match place.checked_sub(left_width) {
                 None => Origin::Input(0, place),
@@ -138,6 +139,7 @@ pub(crate) fn with_calls(kind: &mut NodeKind, kept: &BTreeSet<usize>) {
         }
         NodeKind::GroupAggregate(aggregate) => keep(&mut aggregate.aggregates),
         NodeKind::Over(over) => keep(&mut over.aggregates),
+        NodeKind::Rank(rank) => rank.with_number &= kept.contains(&0),
         _ => {}
     }
 }

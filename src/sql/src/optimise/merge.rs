@@ -10,7 +10,7 @@ pub(crate) fn merge(relation: Relation) -> Relation {
     let node = match node {
         Node::Scan { table, columns } => Node::Scan { table, columns },
         Node::Operator { kind, inputs } => Node::Operator { kind, inputs: inputs.into_iter().map(merge).collect() },
-        Node::Joined { .. } => unreachable!("joins are settled before calculations are merged"),
+        Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before calculations are merged"),
         Node::Calc { input, filter, projection } => {
             let input = merge(*input);
             match input.node {

@@ -26,7 +26,7 @@ pub(crate) fn needed_of_tables(relation: &Relation, needed: &BTreeSet<usize>, ta
             let (needed, _) = needed_by(kind, inputs, relation.fields.len(), needed);
             inputs.iter().zip(&needed).for_each(|(input, needed)| needed_of_tables(input, needed, tables));
         }
-        Node::Joined { .. } => unreachable!("joins are settled before columns are pruned"),
+        Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before columns are pruned"),
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn prune(
             (Relation { node, fields: pick(&fields, &kept) }, moves(&kept))
         }
         Node::Operator { kind, inputs } => prune_operator(*kind, inputs, &fields, needed, tables),
-        Node::Joined { .. } => unreachable!("joins are settled before columns are pruned"),
+        Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before columns are pruned"),
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn push_filters(relation: Relation) -> Relation {
         Node::Operator { kind, inputs } => {
             Node::Operator { kind, inputs: inputs.into_iter().map(push_filters).collect() }
         }
-        Node::Joined { .. } => unreachable!("joins are settled before conditions are moved"),
+        Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before conditions are moved"),
         Node::Calc { input, filter, projection } => match (input.node, filter) {
             (Node::Operator { kind, inputs }, Some(filter)) => {
                 let width = inputs.first().map_or(0, |input| input.fields.len());
@@ -44,6 +44,7 @@ fn passes(condition: &Expression, kind: &NodeKind, width: usize) -> bool {
         NodeKind::WindowAggregate(aggregate) => *place < aggregate.keys.len(),
         NodeKind::GroupAggregate(aggregate) => *place < aggregate.keys.len(),
         NodeKind::Rank(rank) => rank.partition.contains(place),
+        NodeKind::Over(over) => over.partition.contains(place),
         NodeKind::Deduplicate(deduplicate) => deduplicate.keys.contains(place),
         NodeKind::MatchRecognize(matches) => *place < matches.partition.len(),
         NodeKind::Union => true,

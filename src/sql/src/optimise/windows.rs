@@ -1,25 +1,29 @@
 //! Rows that are assigned to windows only to be aggregated in them need not be copied for every window: the aggregation
 //! takes them as they are and assigns them itself.
 
-use tidemill_plan::{Expression, NodeKind, WindowAggregate, Windows};
+use arrow_schema::DataType;
+use tidemill_plan::{Expression, NodeKind, WindowAggregate, WindowOutput, Windows};
 
 use crate::expressions::columns;
-use crate::relation::{Node, Relation};
+use crate::relation::{Field, Node, Relation};
 
 /// Aggregations of rows that were assigned to windows just before become aggregations in windows of time.
 pub(crate) fn assign_late(relation: Relation) -> Relation {
-    let Relation { node, fields } = relation;
+    let Relation { node, mut fields } = relation;
     let node = match node {
         Node::Scan { table, columns } => Node::Scan { table, columns },
         Node::Calc { input, filter, projection } => {
             Node::Calc { input: Box::new(assign_late(*input)), filter, projection }
         }
-        Node::Joined { .. } => unreachable!("joins are settled before"),
+        Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before"),
         Node::Operator { kind, inputs } => {
             let mut inputs: Vec<Relation> = inputs.into_iter().map(assign_late).collect();
             match (*kind, inputs.pop()) {
                 (NodeKind::WindowAggregate(aggregate), Some(input)) => {
                     let (aggregate, input) = over_time(aggregate, input);
+                    if let Windows::Of { time_column, .. } = aggregate.windows {
+                        retype(&mut fields, &aggregate, &input.fields[time_column].data_type);
+                    }
                     Node::Operator { kind: Box::new(NodeKind::WindowAggregate(aggregate)), inputs: vec![input] }
                 }
                 (kind, last) => {
@@ -30,6 +34,16 @@ pub(crate) fn assign_late(relation: Relation) -> Relation {
         }
     };
     Relation { node, fields }
+}
+
+/// The time of an assigned window is of the type of the time that it was assigned by.
+fn retype(fields: &mut [Field], aggregate: &WindowAggregate, time: &DataType) {
+    let before = aggregate.keys.len() + aggregate.aggregates.len();
+    for (field, output) in fields.iter_mut().skip(before).zip(&aggregate.output) {
+        if *output == WindowOutput::Time {
+            field.data_type = time.clone();
+        }
+    }
 }
 
 fn over_time(aggregate: WindowAggregate, input: Relation) -> (WindowAggregate, Relation) {

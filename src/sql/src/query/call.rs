@@ -2,13 +2,14 @@
 
 use arrow_schema::DataType;
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Spanned,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select, Spanned, Value,
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{AggregateFunction, Expression};
 
+use super::frame::whole;
 use super::subquery::visit_outside_subqueries;
-use crate::bind::{Binder, Typed, aggregate_function, is_aggregate};
+use crate::bind::{Binder, Typed, aggregate_function, is_aggregate, positional};
 use crate::error::{Result, SqlError};
 use crate::types;
 
@@ -46,6 +47,7 @@ pub(super) fn calls_in(select: &Select) -> Vec<Function> {
     };
     visit_outside_subqueries(&select.projection, &mut note);
     visit_outside_subqueries(&select.having, &mut note);
+    visit_outside_subqueries(&select.qualify, &mut note);
     calls
 }
 
@@ -55,9 +57,10 @@ pub(super) fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundC
         return Err(SqlError::new(
             span,
             format!("{} is no aggregate", function.name),
-            "use COUNT, SUM, MIN, MAX or AVG",
+            "see the list of aggregates in the documentation",
         ));
     };
+    let (function, kind) = without_separator(function, kind)?;
     let argument = bind_argument(&function, &kind, binder, span)?;
     let filter = function.filter.as_deref().map(|filter| binder.condition(filter, "FILTER")).transpose()?;
     if function.null_treatment.is_some() || !function.within_group.is_empty() {
@@ -66,13 +69,82 @@ pub(super) fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundC
     let name = function.to_string();
     let (argument, computed, returns) = result_types(&kind, argument, span)?;
     // The least and the greatest are the same with and without what is there twice.
-    let distinct = is_distinct(&function) && !matches!(kind, AggregateFunction::Min | AggregateFunction::Max);
+    let distinct = is_distinct(&function) && !ignores_repetition(&kind);
     Ok(BoundCall { function: kind, argument, distinct, filter, computed, returns, name })
+}
+
+fn ignores_repetition(kind: &AggregateFunction) -> bool {
+    use AggregateFunction::{ApproxCountDistinct, FirstValue, Max, Min};
+    matches!(kind, Min | Max | FirstValue | ApproxCountDistinct)
 }
 
 fn is_distinct(function: &Function) -> bool {
     matches!(&function.args, FunctionArguments::List(list)
         if list.duplicate_treatment == Some(DuplicateTreatment::Distinct))
+}
+
+/// Takes the separator out of the arguments of LISTAGG.
+fn without_separator(mut function: Function, kind: AggregateFunction) -> Result<(Function, AggregateFunction)> {
+    let (FunctionArguments::List(list), AggregateFunction::ListAgg { .. }) = (&mut function.args, &kind) else {
+        return Ok((function, kind));
+    };
+    if list.args.len() != 2 {
+        return Ok((function, kind));
+    }
+    match list.args.pop() {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) => match value.value {
+            Value::SingleQuotedString(separator) => Ok((function, AggregateFunction::ListAgg { separator })),
+            other => Err(separator_refused(&other.to_string(), value.span)),
+        },
+        other => {
+            Err(separator_refused(&other.map(|other| other.to_string()).unwrap_or_default(), function.name.span()))
+        }
+    }
+}
+
+fn separator_refused(found: &str, span: Span) -> SqlError {
+    let message = format!("the separator of LISTAGG must be a string but is {found}");
+    SqlError::new(span, message, "write such as LISTAGG(name, '; ')")
+}
+
+/// `LAG(x [, n [, default]])`, or LEAD.
+pub(super) fn bind_lag(function: &Function, leads: bool, binder: Binder<'_>) -> Result<BoundCall> {
+    let span = function.name.span();
+    let written = positional(function)?;
+    let (value, offset, default) = match written.as_slice() {
+        [value] => (*value, None, None),
+        [value, offset] => (*value, Some(*offset), None),
+        [value, offset, default] => (*value, Some(*offset), Some(*default)),
+        _ => {
+            let message = format!("{function} does not have one to three arguments");
+            return Err(SqlError::new(span, message, "write LAG(value [, offset [, default]])"));
+        }
+    };
+    let argument = binder.bind(value)?;
+    let rows = offset.map_or(Ok(1), |offset| whole(offset, "a number of rows"))?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let default = match default {
+        Some(written) => match binder.bind(written)?.widened(&argument.data_type) {
+            Typed { expression: Expression::Literal(literal), data_type, .. } if data_type == argument.data_type => {
+                Some(literal)
+            }
+            _ => {
+                let message = format!("the default must be a constant of {}", types::name(&argument.data_type));
+                return Err(SqlError::new(written.span(), message, "write a constant of that type"));
+            }
+        },
+        None => None,
+    };
+    let data_type = argument.data_type.clone();
+    Ok(BoundCall {
+        function: AggregateFunction::Lag { offset: if leads { -rows } else { rows }, default },
+        argument: Some(argument),
+        distinct: false,
+        filter: None,
+        computed: data_type.clone(),
+        returns: data_type,
+        name: function.to_string(),
+    })
 }
 
 /// None for `COUNT(*)`.
@@ -141,6 +213,34 @@ fn result_types(
             }
             _ => Err(undefined()),
         },
-        _ => Err(undefined()),
+        // Computed in DOUBLE. As for AVG, the result is of the argument's type, DECIMALs with at least 6 digits.
+        AggregateFunction::StddevPop
+        | AggregateFunction::StddevSamp
+        | AggregateFunction::VarPop
+        | AggregateFunction::VarSamp => {
+            let returns = match &from {
+                number if types::is_whole(number) || types::is_approximate(number) => from,
+                DataType::Decimal128(_, scale) => DataType::Decimal128(38, (*scale).max(6)),
+                _ => return Err(undefined()),
+            };
+            Ok((Some(argument.widened(&DataType::Float64)), DataType::Float64, returns))
+        }
+        AggregateFunction::FirstValue | AggregateFunction::LastValue => match from {
+            DataType::Interval(_) | DataType::Null => Err(undefined()),
+            _ => Ok((Some(argument), from.clone(), from)),
+        },
+        AggregateFunction::ListAgg { .. } => match from {
+            DataType::Utf8 => Ok((Some(argument), DataType::Utf8, DataType::Utf8)),
+            _ => Err(undefined()),
+        },
+        AggregateFunction::Collect => match from {
+            DataType::Interval(_) | DataType::Null => Err(undefined()),
+            _ => Ok((Some(argument), types::multiset(from.clone()), types::multiset(from))),
+        },
+        AggregateFunction::ApproxCountDistinct => match from {
+            DataType::Interval(_) | DataType::Null => Err(undefined()),
+            _ => Ok((Some(argument), DataType::Int64, DataType::Int64)),
+        },
+        AggregateFunction::Lag { .. } | AggregateFunction::RowNumber => Err(undefined()),
     }
 }

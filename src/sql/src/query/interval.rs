@@ -58,7 +58,7 @@ impl Limit {
         let ((one, one_offset), (other, other_offset)) = (shifted(left)?, shifted(right)?);
         let (left, right, operator, offset) = match (one < width, other < width) {
             (true, false) => (one, other, *operator, other_offset - one_offset),
-            (false, true) => (other, one, mirrored(*operator), one_offset - other_offset),
+            (false, true) => (other, one, operator.mirrored(), one_offset - other_offset),
             (true, true) | (false, false) => return None,
         };
         let (lower, upper) = match operator {
@@ -70,16 +70,6 @@ impl Limit {
             _ => return None,
         };
         Some(Self { left, right, lower, upper })
-    }
-}
-
-fn mirrored(operator: BinaryOperator) -> BinaryOperator {
-    match operator {
-        BinaryOperator::Greater => BinaryOperator::Less,
-        BinaryOperator::GreaterOrEqual => BinaryOperator::LessOrEqual,
-        BinaryOperator::Less => BinaryOperator::Greater,
-        BinaryOperator::LessOrEqual => BinaryOperator::GreaterOrEqual,
-        other => other,
     }
 }
 

@@ -6,6 +6,7 @@ use tidemill_plan::{
 };
 
 use super::interval::Bounds;
+use super::rank;
 use crate::error::{Result, SqlError};
 use crate::expressions::{columns, substitute};
 use crate::optimise::is_left_only;
@@ -35,7 +36,7 @@ pub(super) fn joined(kind: JoinKind, left: Relation, right: Relation, conditions
 pub(super) fn absorbed(relation: Relation, conditions: Vec<Expression>) -> Relation {
     let Relation { node, fields } = relation;
     let Node::Joined { kind, left, right, conditions: mut joined_by } = node else {
-        let relation = Relation { node, fields };
+        let (relation, conditions) = rank::bounded(Relation { node, fields }, conditions);
         return match conjunction(conditions) {
             Some(condition) => relation.filtered(condition),
             None => relation,
@@ -119,7 +120,7 @@ fn is_unsettled(relation: &Relation) -> bool {
     match &relation.node {
         Node::Joined { .. } => true,
         Node::Calc { input, .. } => is_unsettled(input),
-        Node::Scan { .. } | Node::Operator { .. } => false,
+        Node::Scan { .. } | Node::Operator { .. } | Node::Pending { .. } => false,
     }
 }
 

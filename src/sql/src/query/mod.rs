@@ -2,11 +2,17 @@
 
 mod aggregate;
 mod call;
+mod frame;
 mod from;
 mod interval;
 mod join;
+mod order;
+mod over;
 mod pattern;
+mod pending;
+mod rank;
 mod select;
+mod slots;
 mod subquery;
 mod temporal;
 mod union;
@@ -14,10 +20,11 @@ mod unnest;
 mod window;
 
 pub(crate) use from::renamed;
+pub(crate) use pending::completed;
 
 use std::collections::BTreeMap;
 
-use sqlparser::ast::{LimitClause, Query, SetExpr, Spanned, With};
+use sqlparser::ast::{Query, SetExpr, Spanned, With};
 use sqlparser::tokenizer::Span;
 
 use crate::error::{Result, SqlError};
@@ -43,8 +50,8 @@ impl<'a> Planner<'a> {
     pub(crate) fn query(&self, query: &Query) -> Result<Relation> {
         refuse_clauses(query)?;
         match &query.with {
-            Some(with) => self.with(with)?.body(&query.body),
-            None => self.body(&query.body),
+            Some(with) => self.with(with)?.ordered(query),
+            None => self.ordered(query),
         }
     }
 
@@ -78,22 +85,11 @@ impl<'a> Planner<'a> {
 }
 
 fn refuse_clauses(query: &Query) -> Result<()> {
-    if let Some(order_by) = &query.order_by {
-        let remedy = "leave it out: a stream has no end to sort by";
-        return Err(SqlError::new(order_by.span(), "ORDER BY is not supported", remedy));
-    }
-    if let Some(limit) = &query.limit_clause {
-        let span = match limit {
-            LimitClause::LimitOffset { limit: Some(limit), .. } => limit.span(),
-            _ => query.body.span(),
-        };
-        return Err(SqlError::new(span, "LIMIT is not supported", "leave it out: a stream has no end"));
-    }
-    let odd = query.fetch.is_some() || !query.locks.is_empty() || query.for_clause.is_some();
+    let odd = !query.locks.is_empty() || query.for_clause.is_some();
     let odder = query.settings.is_some() || query.format_clause.is_some() || !query.pipe_operators.is_empty();
     if odd || odder {
         let message = "the query ends with a clause that is not supported";
-        return Err(SqlError::new(query.body.span(), message, "end it after HAVING"));
+        return Err(SqlError::new(query.body.span(), message, "end it after LIMIT"));
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! SELECT.
 
-use sqlparser::ast::{Distinct, Expr, GroupByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
+use sqlparser::ast::{Distinct, Expr, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 use sqlparser::tokenizer::Span;
 
 use super::from::Source;
-use super::join::settled;
-use super::{Planner, aggregate};
+use super::join::{absorbed, settled};
+use super::{Planner, aggregate, over};
 use crate::bind::{Binder, Typed};
 use crate::error::{Result, SqlError};
-use crate::relation::{Field, Relation, Role};
+use crate::relation::{Field, Relation, Role, conjuncts};
 
 impl Planner<'_> {
     pub(super) fn select(&self, select: &Select) -> Result<Relation> {
@@ -21,20 +21,20 @@ impl Planner<'_> {
         };
         let relation = settled(relation, start)?;
         let scope = scope.with_fields(&relation.fields);
-        let selected = match aggregate::plan(select, group_by(select)?, relation, &scope)? {
+        let selected = match aggregate::plan(select, relation, &scope)? {
             aggregate::Outcome::Plain(relation) => {
                 refuse_having(select)?;
-                project(relation, Binder::over(&scope), &select.projection)
+                computed(select, relation, Binder::over(&scope))
             }
             aggregate::Outcome::Aggregated(aggregated) => {
-                let binder = Binder { scope: &scope, grouping: Some(&aggregated.groups) };
+                let binder = Binder { grouping: Some(&aggregated.groups), ..Binder::over(&scope) };
                 let relation = match &select.having {
                     Some(condition) => {
                         settled(self.restricted(aggregated.relation, binder, condition, "HAVING")?, start)?
                     }
                     None => aggregated.relation,
                 };
-                project(relation, binder, &select.projection)
+                computed(select, relation, binder)
             }
         }?;
         match &select.distinct {
@@ -47,11 +47,18 @@ impl Planner<'_> {
     }
 }
 
-fn group_by(select: &Select) -> Result<&[Expr]> {
-    match &select.group_by {
-        GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => Ok(expressions),
-        other => Err(SqlError::new(other.span(), "this form of GROUP BY is not supported", "list the keys")),
-    }
+/// What SELECT lists, of the rows that QUALIFY lets through.
+fn computed(select: &Select, relation: Relation, binder: Binder<'_>) -> Result<Relation> {
+    let (relation, calls) = over::plan(select, relation, binder)?;
+    let binder = Binder { over: Some(&calls), ..binder };
+    let relation = match &select.qualify {
+        Some(condition) => {
+            let condition = binder.condition(condition, "QUALIFY")?;
+            absorbed(relation, conjuncts(condition.expression))
+        }
+        None => relation,
+    };
+    project(relation, binder, &select.projection)
 }
 
 fn refuse_having(select: &Select) -> Result<()> {
@@ -132,12 +139,6 @@ fn name_of(expression: &Expr, place: usize) -> String {
 }
 
 fn refuse_clauses(select: &Select, start: Span) -> Result<()> {
-    if let Some(window) = select.named_window.first() {
-        return Err(SqlError::new(window.span(), "WINDOW is not supported", "use TUMBLE or HOP in FROM"));
-    }
-    if let Some(qualify) = &select.qualify {
-        return Err(SqlError::new(qualify.span(), "QUALIFY is not supported", "use HAVING over an aggregation"));
-    }
     let sorted = !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty();
     let foreign =
         select.top.is_some() || select.into.is_some() || select.prewhere.is_some() || select.exclude.is_some();

@@ -148,7 +148,7 @@ impl Planner<'_> {
             values.known.push((Expr::Subquery(Box::new(query)), value));
             relation = joined(JoinKind::Left, relation, row, Vec::new());
         }
-        let binder = Binder { scope: binder.scope, grouping: Some(&values) };
+        let binder = Binder { grouping: Some(&values), ..Binder::over(binder.scope) };
         let condition = binder.condition(condition, clause)?;
         let relation = absorbed(relation, conjuncts(condition.expression));
         Ok(relation.picked(&(0..width).collect::<Vec<_>>()))

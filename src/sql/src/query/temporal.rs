@@ -169,7 +169,7 @@ fn keyed(relation: Relation) -> Option<(Relation, Vec<usize>)> {
             }
             _ => None,
         },
-        Node::Calc { .. } | Node::Joined { .. } => None,
+        Node::Calc { .. } | Node::Joined { .. } | Node::Pending { .. } => None,
     }
 }
 

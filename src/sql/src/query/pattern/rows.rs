@@ -30,14 +30,14 @@ pub(super) enum Stands {
 impl Rows<'_> {
     pub(super) fn condition(&self, written: &Expr) -> Result<PatternExpression> {
         let references = References { rows: self, found: RefCell::default() };
-        let binder = Binder { scope: self.scope, grouping: Some(&references) };
+        let binder = Binder { grouping: Some(&references), ..Binder::over(self.scope) };
         let expression = binder.condition(written, "DEFINE")?.expression;
         Ok(PatternExpression { expression, references: references.found.into_inner() })
     }
 
     pub(super) fn measure(&self, written: &Expr) -> Result<(PatternExpression, DataType, Role)> {
         let references = References { rows: self, found: RefCell::default() };
-        let binder = Binder { scope: self.scope, grouping: Some(&references) };
+        let binder = Binder { grouping: Some(&references), ..Binder::over(self.scope) };
         let (typed, role) = binder.bind_column(written)?;
         let value = PatternExpression { expression: typed.expression, references: references.found.into_inner() };
         Ok((value, typed.data_type, role))
@@ -127,7 +127,7 @@ impl References<'_> {
             return Ok(Typed { nullable: false, ..self.note(reference, DataType::Int64) });
         }
         let one = OneVariable::of(self.rows);
-        let call = bind_call(function.clone(), Binder { scope: self.rows.scope, grouping: Some(&one) })?;
+        let call = bind_call(function.clone(), Binder { grouping: Some(&one), ..Binder::over(self.rows.scope) })?;
         if call.distinct || call.filter.is_some() {
             let message = "DISTINCT and FILTER are not supported in aggregates of a pattern";
             return Err(SqlError::new(span, message, "aggregate the column itself"));
@@ -156,7 +156,7 @@ impl References<'_> {
 
     fn of_one_variable(&self, value: &Expr) -> Result<(Option<usize>, Typed)> {
         let one = OneVariable::of(self.rows);
-        let value = Binder { scope: self.rows.scope, grouping: Some(&one) }.bind(value)?;
+        let value = Binder { grouping: Some(&one), ..Binder::over(self.rows.scope) }.bind(value)?;
         Ok((one.variable(), value))
     }
 

@@ -1,0 +1,108 @@
+//! What stands above an aggregation for what was written: its keys, its calls, its window and its sets of keys.
+
+use std::collections::BTreeSet;
+
+use arrow_schema::DataType;
+use sqlparser::ast::{Expr, Function, Spanned};
+use tidemill_plan::{BinaryOperator, Expression, Literal, WindowOutput};
+
+use crate::bind::{Binder, Grouping, Scope, Typed, is_aggregate, positional};
+use crate::error::{Result, SqlError};
+use crate::query::call::{BoundCall, bind_call};
+use crate::query::window::GroupWindow;
+use crate::relation::Role;
+
+/// The result's columns, by what they were written as.
+pub(in crate::query) struct Groups {
+    /// The scope below the aggregation.
+    pub(super) input: Scope,
+    /// Expressions below, and what stands for them above.
+    pub(super) keys: Vec<(Expression, Typed, Role)>,
+    pub(super) calls: Vec<(BoundCall, Typed)>,
+    /// The window of `GROUP BY TUMBLE(…)`, and its columns.
+    pub(super) window: Option<(GroupWindow, Vec<(WindowOutput, Typed, Role)>)>,
+    /// Where there are several sets of keys: their number's column, and the sets by their numbers.
+    pub(super) sets: Option<Sets>,
+}
+
+pub(super) struct Sets {
+    pub number: usize,
+    pub keys: Vec<Expression>,
+    pub sets: Vec<(i64, BTreeSet<usize>)>,
+}
+
+impl Groups {
+    fn function(&self, expression: &Expr, function: &Function) -> Result<Option<(Typed, Role)>> {
+        let binder = Binder::over(&self.input);
+        if is_aggregate(expression) {
+            let bound = bind_call(function.clone(), binder)?;
+            let found = self.calls.iter().find(|(call, _)| call.is_same_as(&bound));
+            return Ok(found.map(|(_, typed)| (typed.clone(), Role::Plain)));
+        }
+        if let Some((window, output)) = GroupWindow::of_call(function, binder)? {
+            return self.of_window(function, &window, output).map(Some);
+        }
+        match function.name.to_string().to_ascii_lowercase().as_str() {
+            "grouping" | "grouping_id" => self.left_out(function, binder).map(|typed| Some((typed, Role::Plain))),
+            _ => Ok(None),
+        }
+    }
+
+    fn of_window(&self, function: &Function, window: &GroupWindow, output: WindowOutput) -> Result<(Typed, Role)> {
+        let columns = self.window.as_ref().filter(|(grouped, _)| grouped == window).map(|(_, columns)| columns);
+        let found = columns.into_iter().flatten().find(|(column, _, _)| *column == output);
+        found.map(|(_, typed, role)| (typed.clone(), *role)).ok_or_else(|| {
+            let message = format!("{} speaks of a window that GROUP BY does not have", function.name);
+            SqlError::new(function.name.span(), message, "give it the same arguments as the window in GROUP BY")
+        })
+    }
+
+    /// `GROUPING(a, b)`: a bit for each argument, set where rows are not grouped by it.
+    fn left_out(&self, function: &Function, binder: Binder<'_>) -> Result<Typed> {
+        let zero = Literal::Int64(0);
+        let mut places = Vec::new();
+        for argument in positional(function)? {
+            let value = binder.bind(argument)?;
+            if !self.keys.iter().any(|(key, _, _)| *key == value.expression) {
+                let message = format!("`{argument}` is no key of GROUP BY");
+                return Err(SqlError::new(argument.span(), message, "give a key"));
+            }
+            // A key of the window's is in every set.
+            let place = self.sets.as_ref().and_then(|sets| sets.keys.iter().position(|key| *key == value.expression));
+            places.push(place);
+        }
+        let Some(sets) = self.sets.as_ref().filter(|_| !places.is_empty()) else {
+            return Ok(Typed::literal(zero, DataType::Int64));
+        };
+        let branch = |(number, set): &(i64, BTreeSet<usize>)| {
+            let left_out = |place: &Option<usize>| place.is_some_and(|place| !set.contains(&place));
+            let bits = places.iter().fold(0i64, |bits, place| bits << 1 | i64::from(left_out(place)));
+            let is_set = Expression::Binary {
+                left: Box::new(Expression::Column(sets.number)),
+                operator: BinaryOperator::Equal,
+                right: Box::new(Expression::Literal(Literal::Int64(*number))),
+            };
+            (is_set, Expression::Literal(Literal::Int64(bits)))
+        };
+        let branches = sets.sets.iter().map(branch).collect();
+        let otherwise = Some(Box::new(Expression::Literal(zero)));
+        Ok(Typed::new(Expression::Case { branches, otherwise }, DataType::Int64, false))
+    }
+}
+
+impl Grouping for Groups {
+    fn resolve(&self, expression: &Expr) -> Result<Option<(Typed, Role)>> {
+        if let Expr::Function(function) = expression
+            && let Some(found) = self.function(expression, function)?
+        {
+            return Ok(Some(found));
+        }
+        // What cannot be bound below the aggregation has an aggregate in it, or an error that its parts will show.
+        let Ok((typed, role)) = Binder::over(&self.input).bind_column(expression) else {
+            return Ok(None);
+        };
+        let found = self.keys.iter().find(|(key, _, _)| *key == typed.expression);
+        let constant = matches!(typed.expression, Expression::Literal(_)).then_some((typed.clone(), role));
+        Ok(found.map(|(_, output, role)| (output.clone(), *role)).or(constant))
+    }
+}

@@ -1,0 +1,3 @@
+INSERT INTO texts
+SELECT customer FROM orders
+GROUP BY customer, TUMBLE(shipped, INTERVAL '10' SECOND);

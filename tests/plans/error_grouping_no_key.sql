@@ -1,0 +1,1 @@
+INSERT INTO numbers (big) SELECT GROUPING(paid) FROM orders GROUP BY ROLLUP (customer);

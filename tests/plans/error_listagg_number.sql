@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT LISTAGG(quantity) FROM orders;

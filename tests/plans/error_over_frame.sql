@@ -1,0 +1,2 @@
+INSERT INTO numbers (big)
+SELECT SUM(user_id) OVER (ORDER BY viewed_at ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM page_views;

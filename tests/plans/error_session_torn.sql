@@ -1,0 +1,5 @@
+INSERT INTO texts
+SELECT page
+FROM TABLE(SESSION(TABLE page_views PARTITION BY page, DESCRIPTOR(viewed_at), INTERVAL '4' SECOND))
+WHERE user_id > 1
+GROUP BY window_start, window_end, page;

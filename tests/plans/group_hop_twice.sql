@@ -1,0 +1,6 @@
+CREATE VIEW per_page AS
+SELECT HOP_ROWTIME(viewed_at, INTERVAL '2' SECOND, INTERVAL '10' SECOND) AS t, page, COUNT(*) AS views
+FROM page_views
+GROUP BY page, HOP(viewed_at, INTERVAL '2' SECOND, INTERVAL '10' SECOND);
+INSERT INTO numbers (big)
+SELECT MAX(views) FROM per_page GROUP BY TUMBLE(t, INTERVAL '1' MINUTE);

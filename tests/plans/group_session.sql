@@ -1,0 +1,4 @@
+INSERT INTO page_counts
+SELECT SESSION_START(viewed_at, INTERVAL '10' SECOND), SESSION_END(viewed_at, INTERVAL '10' SECOND), page, COUNT(*)
+FROM page_views
+GROUP BY page, SESSION(viewed_at, INTERVAL '10' SECOND);
