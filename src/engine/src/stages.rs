@@ -96,8 +96,8 @@ pub fn cut(plan: &StreamPlan, parallelism: usize) -> Result<Stages, BuildError> 
             (_, Some(Keys::Two(_))) if parallelism == 1 => cutter.gather(place, node, None, vec![whole])?,
             (NodeKind::WindowAggregate(aggregate), Some(_)) if operators::window::has_local_part(aggregate) => {
                 cutter.append(place, node, Link { node: place, part: Part::Local })?;
-                // The local half's first two columns are the pane and the rows it stands for.
-                let keys = (2..2 + aggregate.keys.len()).collect();
+                // The local half's first columns are the pane's ends and the rows it stands for.
+                let keys = (3..3 + aggregate.keys.len()).collect();
                 cutter.exchange(place, keys, Link { node: place, part: Part::Global });
             }
             (_, Some(Keys::One(keys))) => cutter.gather(place, node, Some(vec![keys]), vec![whole])?,

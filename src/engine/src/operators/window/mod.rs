@@ -8,13 +8,15 @@
 mod aggregate;
 mod local;
 mod pane;
-mod time;
+mod panes;
+mod spec;
+pub(super) mod time;
 
 pub use aggregate::{Intake, WindowAggregateOperator};
 pub use local::LocalWindowAggregate;
-pub use pane::{AggregateSpec, BuildError};
+pub use spec::{AggregateSpec, BuildError};
 
-use tidemill_plan::{Window, WindowAggregate, Windows};
+use tidemill_plan::{AggregateCall, AggregateFunction, Window, WindowAggregate, Windows};
 
 use super::{Built, Spec, reason};
 use crate::operator::StreamOperator;
@@ -22,12 +24,10 @@ use crate::stages::Part;
 
 /// Whether rows can be aggregated before they change threads.
 pub fn has_local_part(aggregate: &WindowAggregate) -> bool {
-    match aggregate.windows {
-        Windows::Of { window: Window::Tumble { .. } | Window::Hop { .. }, .. } => true,
-        Windows::Of { window: Window::Cumulate { .. } | Window::Session { .. }, .. } | Windows::Attached { .. } => {
-            false
-        }
-    }
+    let loses_order =
+        |call: &AggregateCall| call.distinct && matches!(call.function, AggregateFunction::ListAgg { .. });
+    let is_session = matches!(aggregate.windows, Windows::Of { window: Window::Session { .. }, .. });
+    !is_session && !aggregate.aggregates.iter().any(loses_order)
 }
 
 /// The operator of a window aggregation.
