@@ -2,7 +2,7 @@
 //! change threads, come together, or are handed to several consumers, only between stages. Pure.
 
 use tidemill_model::key_groups::KeyGroupRange;
-use tidemill_plan::{JoinOn, NodeKind, PlanNode, StreamPlan};
+use tidemill_plan::{Changelog, JoinOn, NodeKind, PlanNode, StreamPlan};
 
 use crate::operator::Chain;
 use crate::operators;
@@ -100,11 +100,25 @@ pub fn cut(plan: &StreamPlan, parallelism: usize) -> Result<Stages, BuildError> 
                 let keys = (3..3 + aggregate.keys.len()).collect();
                 cutter.exchange(place, keys, Link { node: place, part: Part::Global });
             }
+            (NodeKind::GroupAggregate(aggregate), Some(_))
+                if operators::group::has_local_part(aggregate, input_changelog(plan, node)) =>
+            {
+                cutter.append(place, node, Link { node: place, part: Part::Local })?;
+                // The local half's first columns are the keys.
+                let keys = (0..aggregate.keys.len()).collect();
+                cutter.exchange(place, keys, Link { node: place, part: Part::Global });
+            }
             (_, Some(Keys::One(keys))) => cutter.gather(place, node, Some(vec![keys]), vec![whole])?,
             (_, Some(Keys::Two(keys))) => cutter.gather(place, node, Some(keys.into()), vec![whole])?,
         }
     }
     Ok(Stages { stages: cutter.stages })
+}
+
+/// What the rows of a node's first input say. A node without one is refused when its inputs are gathered.
+fn input_changelog<'a>(plan: &'a StreamPlan, node: &PlanNode) -> &'a Changelog {
+    let input = node.inputs.first().and_then(|input| plan.nodes.get(*input));
+    input.map_or(&Changelog::Append, |input| &input.changelog)
 }
 
 enum Keys {

@@ -1,6 +1,7 @@
 //! The dataflow's operators, a folder or file each.
 
 mod calc;
+pub mod group;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
@@ -28,11 +29,11 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
     let spec = Spec { node, inputs, part, owned };
     match &node.kind {
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
+        NodeKind::GroupAggregate(aggregate) => group::build(aggregate, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Expand(_)
         | NodeKind::Unnest(_)
         | NodeKind::AssignWindows(_)
-        | NodeKind::GroupAggregate(_)
         | NodeKind::Over(_)
         | NodeKind::Join(_)
         | NodeKind::IntervalJoin(_)
