@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Decimal128Array, Float64Array, Int64Array, MapBuilder, StringArray};
+use arrow::array::{Array, Decimal128Array, Float64Array, Int64Array, MapBuilder, StringArray};
 use arrow::array::{Int32Builder, StringBuilder};
 use arrow::datatypes::Field;
 

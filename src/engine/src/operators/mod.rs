@@ -1,13 +1,17 @@
 //! The dataflow's operators, a folder or file each.
 
+mod assign_windows;
 mod calc;
+mod expand;
 pub mod group;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{NodeKind, PlanNode};
 
+pub use assign_windows::AssignWindowsOperator;
 pub use calc::CalcOperator;
+pub use expand::ExpandOperator;
 
 use crate::operator::StreamOperator;
 use crate::stages::Part;
@@ -29,11 +33,11 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
     let spec = Spec { node, inputs, part, owned };
     match &node.kind {
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
+        NodeKind::AssignWindows(assign) => AssignWindowsOperator::build(assign, &spec),
+        NodeKind::Expand(expand) => ExpandOperator::build(expand, &spec),
         NodeKind::GroupAggregate(aggregate) => group::build(aggregate, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
-        NodeKind::Expand(_)
-        | NodeKind::Unnest(_)
-        | NodeKind::AssignWindows(_)
+        NodeKind::Unnest(_)
         | NodeKind::Over(_)
         | NodeKind::Join(_)
         | NodeKind::IntervalJoin(_)

@@ -9,11 +9,16 @@ mod aggregate;
 mod local;
 mod pane;
 mod panes;
+mod session;
+mod sessions;
 mod spec;
 pub(super) mod time;
 
 pub use aggregate::{Intake, WindowAggregateOperator};
 pub use local::LocalWindowAggregate;
+pub(super) use panes::times;
+pub use session::SessionAggregate;
+pub(super) use spec::check_time;
 pub use spec::{AggregateSpec, BuildError};
 
 use tidemill_plan::{AggregateCall, AggregateFunction, Window, WindowAggregate, Windows};
@@ -32,6 +37,10 @@ pub fn has_local_part(aggregate: &WindowAggregate) -> bool {
 
 /// The operator of a window aggregation.
 pub fn build(aggregate: &WindowAggregate, spec: &Spec<'_>) -> Built {
+    if let Windows::Of { window: Window::Session { gap_ms }, time_column, clock } = aggregate.windows {
+        let operator = SessionAggregate::new(spec, aggregate, (gap_ms, time_column, clock));
+        return Ok(Box::new(operator.map_err(|error| reason(&error))?));
+    }
     let input = &spec.inputs.first().ok_or("it has no input")?.schema;
     let checked = AggregateSpec::new(&spec.node.uid, aggregate, input, spec.node.schema.clone());
     let intake = match spec.part {

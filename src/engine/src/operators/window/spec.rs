@@ -85,7 +85,7 @@ impl AggregateSpec {
 }
 
 /// Whether windows can go by this column.
-pub(super) fn check_time(input: &Schema, place: usize) -> Result<(), BuildError> {
+pub fn check_time(input: &Schema, place: usize) -> Result<(), BuildError> {
     match input.fields().get(place).map(|field| field.data_type()) {
         Some(DataType::Timestamp(TimeUnit::Millisecond, _)) => Ok(()),
         Some(_) | None => Err(BuildError::TimeColumn(place)),
