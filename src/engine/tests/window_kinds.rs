@@ -6,7 +6,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, Int8Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use common::table::{Feed, Table, folded, run, texts};
 use rand::rngs::SmallRng;
@@ -296,6 +296,24 @@ fn a_row_is_put_out_once_for_each_projection() {
     driver.end_epoch().unwrap();
     let rows: Vec<String> = driver.received.iter().flat_map(|(_, rows)| texts(rows)).map(|row| row.join(" ")).collect();
     assert_eq!(rows, ["a 7", "b 8", "NULL 7", "NULL 8"]);
+}
+
+#[test]
+fn what_becomes_of_a_row_is_told_of_its_copies() {
+    let projections = vec![vec![Expression::Column(0)], vec![Expression::Column(0)]];
+    let expand = node("expand", vec![0], NodeKind::Expand(Expand { projections }), fields()[..1].to_vec());
+    for operator in [assigning(TUMBLE), expand] {
+        let mut plan = ended(vec![source(), operator]);
+        plan.nodes.iter_mut().for_each(|node| node.changelog = Changelog::Retract);
+        let mut driver = Driver::new(&plan, 1, 1).unwrap();
+        let mut columns = batch(&[("a".into(), 7, 0), ("b".into(), 8, 0), ("a".into(), 7, 0)]).columns().to_vec();
+        columns.push(Arc::new(Int8Array::from(vec![0, 0, 3])));
+        let rows = RecordBatch::try_new(plan.nodes[0].batch_schema(), columns).unwrap();
+        driver.feed(0, 0, Element::Batch(rows)).unwrap();
+        driver.end_epoch().unwrap();
+        let table = folded(driver.received.iter().map(|(_, rows)| rows));
+        assert_eq!(table.keys().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["b"]);
+    }
 }
 
 #[test]

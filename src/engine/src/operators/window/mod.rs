@@ -1,9 +1,10 @@
-//! Window aggregation: each key's rows, aggregated in windows of event time.
+//! Window aggregation: each key's rows, aggregated in windows of event or processing time.
 //!
 //! Time is divided into panes, the longest slices that every window is made of (a tumbling window is one pane; a
 //! hopping one is `size / slide` of them), and a row is aggregated once, into its pane. When a window is due, its
 //! panes are merged. Between threads the work is split in two: [`LocalWindowAggregate`] aggregates each epoch's rows
-//! before they are exchanged, [`WindowAggregateOperator`] owns the keys' state and puts windows out.
+//! before they are exchanged, [`WindowAggregateOperator`] owns the keys' state and puts windows out. Sessions have no
+//! panes and an operator of their own, [`SessionAggregate`].
 
 mod aggregate;
 mod local;
