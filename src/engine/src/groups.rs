@@ -156,11 +156,16 @@ impl GroupTable {
 
     /// The keys as columns, a row for each group.
     pub fn columns(&self) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.gather(&(0..self.len() as u32).collect::<Vec<_>>())
+    }
+
+    /// The keys of these groups as columns.
+    pub fn gather(&self, groups: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
         Ok(match &self.keys {
             Keys::Unit => Vec::new(),
             Keys::Text { bytes, ends, null } => {
-                let mut builder = StringBuilder::with_capacity(ends.len(), bytes.len());
-                for group in 0..ends.len() as u32 {
+                let mut builder = StringBuilder::with_capacity(groups.len(), 16 * groups.len());
+                for &group in groups {
                     if *null == Some(group) {
                         builder.append_null();
                     } else {
@@ -171,14 +176,12 @@ impl GroupTable {
                 vec![Arc::new(builder.finish())]
             }
             Keys::Integer { values, null, data_type } => {
-                let column: Int64Array = values
-                    .iter()
-                    .enumerate()
-                    .map(|(group, value)| (*null != Some(group as u32)).then_some(*value))
-                    .collect();
-                vec![cast(&column, data_type)?]
+                let value = |group: &u32| (*null != Some(*group)).then(|| values[*group as usize]);
+                vec![cast(&groups.iter().map(value).collect::<Int64Array>(), data_type)?]
             }
-            Keys::Rows { converter, rows, .. } => converter.convert_rows(rows.iter().map(OwnedRow::row))?,
+            Keys::Rows { converter, rows, .. } => {
+                converter.convert_rows(groups.iter().map(|group| rows[*group as usize].row()))?
+            }
         })
     }
 

@@ -2,7 +2,7 @@
 //! change threads, come together, or are handed to several consumers, only between stages. Pure.
 
 use tidemill_model::key_groups::KeyGroupRange;
-use tidemill_plan::{JoinOn, NodeKind, PlanNode, StreamPlan};
+use tidemill_plan::{Changelog, JoinOn, NodeKind, PlanNode, StreamPlan};
 
 use crate::operator::Chain;
 use crate::operators;
@@ -96,8 +96,16 @@ pub fn cut(plan: &StreamPlan, parallelism: usize) -> Result<Stages, BuildError> 
             (_, Some(Keys::Two(_))) if parallelism == 1 => cutter.gather(place, node, None, vec![whole])?,
             (NodeKind::WindowAggregate(aggregate), Some(_)) if operators::window::has_local_part(aggregate) => {
                 cutter.append(place, node, Link { node: place, part: Part::Local })?;
-                // The local half's first two columns are the pane and the rows it stands for.
-                let keys = (2..2 + aggregate.keys.len()).collect();
+                // The local half's first columns are the pane's ends and the rows it stands for.
+                let keys = (3..3 + aggregate.keys.len()).collect();
+                cutter.exchange(place, keys, Link { node: place, part: Part::Global });
+            }
+            (NodeKind::GroupAggregate(aggregate), Some(_))
+                if operators::group::has_local_part(aggregate, input_changelog(plan, node)) =>
+            {
+                cutter.append(place, node, Link { node: place, part: Part::Local })?;
+                // The local half's first columns are the keys.
+                let keys = (0..aggregate.keys.len()).collect();
                 cutter.exchange(place, keys, Link { node: place, part: Part::Global });
             }
             (_, Some(Keys::One(keys))) => cutter.gather(place, node, Some(vec![keys]), vec![whole])?,
@@ -105,6 +113,12 @@ pub fn cut(plan: &StreamPlan, parallelism: usize) -> Result<Stages, BuildError> 
         }
     }
     Ok(Stages { stages: cutter.stages })
+}
+
+/// What the rows of a node's first input say. A node without one is refused when its inputs are gathered.
+fn input_changelog<'a>(plan: &'a StreamPlan, node: &PlanNode) -> &'a Changelog {
+    let input = node.inputs.first().and_then(|input| plan.nodes.get(*input));
+    input.map_or(&Changelog::Append, |input| &input.changelog)
 }
 
 enum Keys {

@@ -1,5 +1,6 @@
 //! The dataflow's operators, a folder or file each.
 
+mod assign_windows;
 mod calc;
 mod join;
 mod over;
@@ -7,12 +8,16 @@ mod pattern;
 mod rank;
 mod sort;
 mod unnest;
+mod expand;
+pub mod group;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{NodeKind, PlanNode};
 
+pub use assign_windows::AssignWindowsOperator;
 pub use calc::CalcOperator;
+pub use expand::ExpandOperator;
 
 use crate::operator::StreamOperator;
 use crate::stages::Part;
@@ -34,6 +39,9 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
     let spec = Spec { node, inputs, part, owned };
     match &node.kind {
         NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
+        NodeKind::AssignWindows(assign) => AssignWindowsOperator::build(assign, &spec),
+        NodeKind::Expand(expand) => ExpandOperator::build(expand, &spec),
+        NodeKind::GroupAggregate(aggregate) => group::build(aggregate, &spec),
         NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
         NodeKind::Join(join) => join::build_regular(join, &spec),
         NodeKind::MatchRecognize(matching) => pattern::build(matching, &spec),
@@ -46,9 +54,7 @@ pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupR
         NodeKind::IntervalJoin(join) => join::build_interval(join, &spec),
         NodeKind::TemporalJoin(join) => join::build_temporal(join, &spec),
         NodeKind::Unnest(unnest) => unnest::UnnestOperator::build(unnest, &spec),
-        NodeKind::Expand(_) | NodeKind::AssignWindows(_) | NodeKind::GroupAggregate(_) | NodeKind::LookupJoin(_) => {
-            Err("this engine has no such operator".to_string())
-        }
+        NodeKind::LookupJoin(_) => Err("this engine has no such operator".to_string()),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }
 }

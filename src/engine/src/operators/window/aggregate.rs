@@ -1,6 +1,6 @@
 //! The half of a window aggregation that owns the keys' state and puts windows out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
@@ -9,9 +9,12 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 use arrow::error::ArrowError;
 use tidemill_model::key_groups::{KeyGroupRange, key_group};
-use tidemill_plan::WindowOutput;
+use tidemill_plan::{Clock, WindowOutput};
 
-use super::pane::{AggregateSpec, BuildError, Pane, PaneSet};
+use super::pane::Pane;
+use super::panes::{PaneSet, pane_mut};
+use super::spec::{AggregateSpec, BuildError};
+use super::time::{PaneClock, Slice};
 use crate::element::{Element, Watermark};
 use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
 use crate::state::KEY_GROUP;
@@ -43,77 +46,91 @@ impl WindowAggregateOperator {
     pub fn new(spec: AggregateSpec, intake: Intake, owned: KeyGroupRange) -> std::result::Result<Self, BuildError> {
         let mut fields = vec![
             Field::new(KEY_GROUP, DataType::UInt32, false),
-            Field::new("pane", DataType::Int64, false),
+            Field::new("end", DataType::Int64, false),
+            Field::new("start", DataType::Int64, false),
             Field::new("watermark", DataType::Int64, false),
         ];
-        fields.extend(spec.keyed_fields()?);
+        fields.extend(spec.keyed.keyed_fields()?);
         let state_schema = Arc::new(Schema::new(fields));
         Ok(Self { panes: PaneSet::new(spec), intake, owned, watermark: i64::MIN, late_rows: 0, state_schema })
     }
 
     /// Puts out every window that ends after the last watermark and not after the new one.
     fn close_windows(&mut self, watermark: i64, output: &mut Output) -> std::result::Result<(), ArrowError> {
-        let clock = self.panes.spec.clock;
-        let is_due = |end: &i64| end - 1 > self.watermark && end - 1 <= watermark;
-        let due: BTreeSet<i64> =
-            self.panes.panes.keys().flat_map(|pane| clock.window_ends(*pane)).filter(is_due).collect();
-        for end in due {
-            if clock.is_tumbling() {
-                if let Some(pane) = self.panes.panes.remove(&clock.window_start(end)) {
-                    self.put_out(&pane, end, output)?;
-                }
-            } else {
-                let merged = self.merged(clock.window_start(end), end)?;
-                self.put_out(&merged, end, output)?;
-            }
-            self.panes.panes.retain(|pane, _| !clock.is_over(*pane, end - 1));
+        let panes = self.panes.spec.panes;
+        let is_due = |window: &Slice| window.end - 1 > self.watermark && window.end - 1 <= watermark;
+        // A pane that ends later is part of no window that is due.
+        let reached = Slice { end: watermark.saturating_add(1), start: i64::MAX };
+        let due: BTreeSet<Slice> =
+            self.panes.panes.range(..=reached).flat_map(|(pane, _)| panes.windows(*pane)).filter(is_due).collect();
+        for window in due {
+            self.close(window, output)?;
+            self.panes.panes.retain(|pane, _| !panes.is_over(*pane, window.end - 1));
         }
         self.watermark = watermark;
         Ok(())
     }
 
-    fn merged(&self, start: i64, end: i64) -> std::result::Result<Pane, ArrowError> {
-        let spec = &self.panes.spec;
-        let mut merged = spec.new_pane().map_err(|error| ArrowError::ComputeError(error.to_string()))?;
-        let mut groups = Vec::new();
-        for pane in self.panes.panes.range(start..end).map(|(_, pane)| pane) {
-            merged.merge(&pane.keys()?, pane.hashes(), &pane.states(), &mut groups)?;
+    fn close(&mut self, window: Slice, output: &mut Output) -> std::result::Result<(), ArrowError> {
+        match self.panes.spec.panes {
+            PaneClock::Sliding { pane_ms, size_ms, .. } if pane_ms != size_ms => {
+                let merged = self.merged(window)?;
+                self.put_out(&merged, window, output)
+            }
+            PaneClock::Sliding { .. } | PaneClock::Given => match self.panes.panes.remove(&window) {
+                Some(pane) => self.put_out(&pane, window, output),
+                None => Ok(()),
+            },
+            PaneClock::Growing { .. } => {
+                let first = self.folded(window)?;
+                self.put_out(&self.panes.panes[&first], window, output)
+            }
+        }
+    }
+
+    fn merged(&mut self, window: Slice) -> std::result::Result<Pane, ArrowError> {
+        let mut merged = Pane::new(&self.panes.spec.keyed)?;
+        for pane in self.panes.panes.range(within(window)).map(|(_, pane)| pane) {
+            merged.take_in(pane, &mut self.panes.scratch)?;
         }
         Ok(merged)
     }
 
-    fn put_out(&self, window: &Pane, end: i64, output: &mut Output) -> std::result::Result<(), ArrowError> {
+    /// Merges all panes of a window into the first, where those of later windows that start with it need them.
+    fn folded(&mut self, window: Slice) -> std::result::Result<Slice, ArrowError> {
+        let first = self.panes.spec.panes.pane_of(window.start);
+        let others: Vec<Slice> =
+            self.panes.panes.range(within(window)).map(|(pane, _)| *pane).filter(|pane| *pane != first).collect();
+        for other in others {
+            let other = self.panes.panes.remove(&other).expect("it was listed above");
+            let target = pane_mut(&mut self.panes.panes, &self.panes.spec, first)?;
+            target.take_in(&other, &mut self.panes.scratch)?;
+        }
+        Ok(first)
+    }
+
+    fn put_out(&self, pane: &Pane, window: Slice, output: &mut Output) -> std::result::Result<(), ArrowError> {
         let spec = &self.panes.spec;
-        let mut columns = window.keys()?;
-        columns.extend(window.results()?);
-        for what in &spec.output {
-            let time = match what {
-                WindowOutput::Start => spec.clock.window_start(end),
-                WindowOutput::End => end,
-                WindowOutput::Time => end - 1,
-            };
-            let column: ArrayRef = Arc::new(Int64Array::from(vec![time; window.len()]));
-            columns.push(cast(&column, spec.schema.field(columns.len()).data_type())?);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(window.len()));
-        let rows = RecordBatch::try_new_with_options(spec.schema.clone(), columns, &options)?;
-        for start in (0..rows.num_rows()).step_by(OUTPUT_ROWS) {
-            output.push(Element::Batch(rows.slice(start, OUTPUT_ROWS.min(rows.num_rows() - start))));
-        }
-        Ok(())
+        let mut columns = pane.keys()?;
+        columns.extend(pane.results()?);
+        let windows = vec![window; pane.len()];
+        columns.extend(window_columns(&windows, &spec.output, &spec.schema, columns.len())?);
+        put_out(&spec.schema, columns, pane.len(), output)
     }
 
     fn captured(&self) -> std::result::Result<Vec<RecordBatch>, ArrowError> {
         let mut captured = Vec::with_capacity(self.panes.panes.len());
-        for (start, pane) in &self.panes.panes {
+        for (slice, pane) in &self.panes.panes {
             let groups = pane.hashes().iter().map(|hash| key_group(*hash));
+            let constant = |value: i64| Arc::new(Int64Array::from(vec![value; pane.len()])) as ArrayRef;
             let mut columns: Vec<ArrayRef> = vec![
                 Arc::new(UInt32Array::from_iter_values(groups)),
-                Arc::new(Int64Array::from(vec![*start; pane.len()])),
-                Arc::new(Int64Array::from(vec![self.watermark; pane.len()])),
+                constant(slice.end),
+                constant(slice.start),
+                constant(self.watermark),
             ];
             columns.extend(pane.keys()?);
-            columns.extend(pane.states());
+            columns.extend(pane.states()?);
             captured.push(RecordBatch::try_new(self.state_schema.clone(), columns)?);
         }
         Ok(captured)
@@ -121,46 +138,105 @@ impl WindowAggregateOperator {
 
     fn restored(&mut self, rows: &RecordBatch) -> std::result::Result<(), ArrowError> {
         let groups = rows.column(0).as_primitive::<UInt32Type>();
-        let (panes, watermarks) =
-            (rows.column(1).as_primitive::<Int64Type>(), rows.column(2).as_primitive::<Int64Type>());
-        let mut owned: std::collections::BTreeMap<i64, Vec<u32>> = Default::default();
+        let integers = |place: usize| rows.column(place).as_primitive::<Int64Type>().values();
+        let (ends, starts, watermarks) = (integers(1), integers(2), integers(3));
+        let mut owned: BTreeMap<Slice, Vec<u32>> = BTreeMap::new();
         for row in (0..rows.num_rows()).filter(|row| self.owned.contains(groups.value(*row))) {
-            self.watermark = self.watermark.max(watermarks.value(row));
-            owned.entry(panes.value(row)).or_default().push(row as u32);
+            self.watermark = self.watermark.max(watermarks[row]);
+            owned.entry(Slice { end: ends[row], start: starts[row] }).or_default().push(row as u32);
         }
-        for (pane, places) in owned {
+        for (slice, places) in owned {
             let places = UInt32Array::from(places);
-            let columns: Vec<ArrayRef> = rows.columns()[3..]
+            let columns: Vec<ArrayRef> = rows.columns()[4..]
                 .iter()
                 .map(|column| take(column, &places, None))
                 .collect::<std::result::Result<_, _>>()?;
             let (keys, states) = columns.split_at(self.panes.spec.key_count());
-            self.panes.merge_pane(pane, keys, states)?;
+            self.panes.restore(slice, keys, states, places.len())?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, time: i64, output: &mut Output) -> Result<()> {
+        if time > self.watermark {
+            self.close_windows(time, output).map_err(|error| internal(&self.panes.spec.uid, error))?;
         }
         Ok(())
     }
 }
 
+/// The panes that end in a window.
+fn within(window: Slice) -> std::ops::RangeInclusive<Slice> {
+    Slice { end: window.start + 1, start: i64::MIN }..=Slice { end: window.end, start: i64::MAX }
+}
+
+/// Columns that tell of windows, of the types that the schema has from `place` on.
+pub(super) fn window_columns(
+    windows: &[Slice],
+    output: &[WindowOutput],
+    schema: &SchemaRef,
+    place: usize,
+) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
+    let column = |(number, what): (usize, &WindowOutput)| {
+        let time = |window: &Slice| match what {
+            WindowOutput::Start => window.start,
+            WindowOutput::End => window.end,
+            WindowOutput::Time => window.end - 1,
+        };
+        cast(&Int64Array::from_iter_values(windows.iter().map(time)), schema.field(place + number).data_type())
+    };
+    output.iter().enumerate().map(column).collect()
+}
+
+/// Puts a result out, in batches of some size.
+pub(super) fn put_out(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+    output: &mut Output,
+) -> std::result::Result<(), ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let rows = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
+    for start in (0..rows.num_rows()).step_by(OUTPUT_ROWS) {
+        output.push(Element::Batch(rows.slice(start, OUTPUT_ROWS.min(rows.num_rows() - start))));
+    }
+    Ok(())
+}
+
+/// How far a clock of the machine has come when an epoch ends: rows of this very millisecond may still come.
+pub(super) fn passed(now_ms: i64) -> i64 {
+    now_ms - 1
+}
+
 impl StreamOperator for WindowAggregateOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
-        let (clock, watermark) = (self.panes.spec.clock, self.watermark);
-        let is_late = |pane| clock.is_over(pane, watermark);
         self.late_rows += match self.intake {
-            Intake::Rows => self.panes.update(&rows, is_late)?,
-            Intake::Partials => self.panes.merge(&rows, is_late)?,
+            Intake::Rows => self.panes.update(&rows, self.watermark)?,
+            Intake::Partials => self.panes.merge(&rows, self.watermark)?,
         };
         Ok(())
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match watermark {
-            Watermark::At(time) if time > self.watermark => {
-                self.close_windows(time, output).map_err(|error| internal(&self.panes.spec.uid, error))?;
+        match (watermark, self.panes.spec.clock) {
+            (Watermark::At(time), Clock::Event) | (Watermark::At(time @ i64::MAX), Clock::Processing) => {
+                self.advance(time, output)?;
             }
-            Watermark::At(_) | Watermark::Idle => {}
+            (Watermark::At(_) | Watermark::Idle, _) => {}
         }
         output.push(Element::Watermark(watermark));
         Ok(())
+    }
+
+    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+        match self.panes.spec.clock {
+            Clock::Event => Ok(()),
+            Clock::Processing => self.advance(passed(now_ms), output),
+        }
+    }
+
+    fn waits_for_time(&self) -> bool {
+        self.panes.spec.clock == Clock::Processing
     }
 
     fn capture(&mut self) -> Option<Result<CapturedState>> {

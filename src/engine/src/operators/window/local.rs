@@ -6,46 +6,54 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::pane::{AggregateSpec, BuildError, PaneSet};
-use crate::element::Element;
+use super::panes::PaneSet;
+use super::spec::{AggregateSpec, BuildError};
+use crate::element::{Element, Watermark};
 use crate::operator::{Output, Result, StreamOperator, internal};
 
-/// See the module. Its output's first two columns are the pane's start and the number of rows; then come the keys.
+/// See the module. Its output's first columns are the pane's end and start and the number of rows; then come the keys.
 pub struct LocalWindowAggregate {
     panes: PaneSet,
     schema: SchemaRef,
+    /// Watermarks that came behind rows that are still held back.
+    watermarks: Vec<Watermark>,
 }
 
 impl LocalWindowAggregate {
     pub fn new(spec: AggregateSpec) -> std::result::Result<Self, BuildError> {
         let spec = spec.counting_rows();
-        let mut fields = vec![Field::new("pane", DataType::Int64, false), Field::new("rows", DataType::Int64, false)];
-        fields.extend(spec.keyed_fields()?);
-        Ok(Self { panes: PaneSet::new(spec), schema: Arc::new(Schema::new(fields)) })
-    }
-
-    /// The places of the key columns in the output.
-    pub fn key_places(&self) -> Vec<usize> {
-        (2..2 + self.panes.spec.key_count()).collect()
+        let mut fields: Vec<Field> =
+            ["end", "start", "rows"].map(|name| Field::new(name, DataType::Int64, false)).into();
+        fields.extend(spec.keyed.keyed_fields()?);
+        Ok(Self { panes: PaneSet::new(spec), schema: Arc::new(Schema::new(fields)), watermarks: Vec::new() })
     }
 }
 
 impl StreamOperator for LocalWindowAggregate {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
         // What is late is for the other half to say: it sees the watermarks of all threads.
-        self.panes.update(&rows, |_| false)?;
+        self.panes.update(&rows, i64::MIN)?;
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
+        match self.panes.panes.is_empty() {
+            true => output.push(Element::Watermark(watermark)),
+            false => self.watermarks.push(watermark),
+        }
         Ok(())
     }
 
     fn on_epoch_end(&mut self, _now_ms: i64, output: &mut Output) -> Result<()> {
-        for (start, pane) in std::mem::take(&mut self.panes.panes) {
+        for (slice, pane) in std::mem::take(&mut self.panes.panes) {
             let rows = self
                 .panes
-                .partial(start, &pane)
+                .partial(slice, &pane)
                 .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns))
                 .map_err(|error| internal(&self.panes.spec.uid, error))?;
             output.push(Element::Batch(rows));
         }
+        output.extend(self.watermarks.drain(..).map(Element::Watermark));
         Ok(())
     }
 

@@ -1,20 +1,28 @@
-//! Window aggregation: each key's rows, aggregated in windows of event time.
+//! Window aggregation: each key's rows, aggregated in windows of event or processing time.
 //!
 //! Time is divided into panes, the longest slices that every window is made of (a tumbling window is one pane; a
 //! hopping one is `size / slide` of them), and a row is aggregated once, into its pane. When a window is due, its
 //! panes are merged. Between threads the work is split in two: [`LocalWindowAggregate`] aggregates each epoch's rows
-//! before they are exchanged, [`WindowAggregateOperator`] owns the keys' state and puts windows out.
+//! before they are exchanged, [`WindowAggregateOperator`] owns the keys' state and puts windows out. Sessions have no
+//! panes and an operator of their own, [`SessionAggregate`].
 
 mod aggregate;
 mod local;
 mod pane;
-mod time;
+mod panes;
+mod session;
+mod sessions;
+mod spec;
+pub(super) mod time;
 
 pub use aggregate::{Intake, WindowAggregateOperator};
 pub use local::LocalWindowAggregate;
-pub use pane::{AggregateSpec, BuildError};
+pub(super) use panes::times;
+pub use session::SessionAggregate;
+pub(super) use spec::check_time;
+pub use spec::{AggregateSpec, BuildError};
 
-use tidemill_plan::{Window, WindowAggregate, Windows};
+use tidemill_plan::{AggregateCall, AggregateFunction, Window, WindowAggregate, Windows};
 
 use super::{Built, Spec, reason};
 use crate::operator::StreamOperator;
@@ -22,16 +30,18 @@ use crate::stages::Part;
 
 /// Whether rows can be aggregated before they change threads.
 pub fn has_local_part(aggregate: &WindowAggregate) -> bool {
-    match aggregate.windows {
-        Windows::Of { window: Window::Tumble { .. } | Window::Hop { .. }, .. } => true,
-        Windows::Of { window: Window::Cumulate { .. } | Window::Session { .. }, .. } | Windows::Attached { .. } => {
-            false
-        }
-    }
+    let loses_order =
+        |call: &AggregateCall| call.distinct && matches!(call.function, AggregateFunction::ListAgg { .. });
+    let is_session = matches!(aggregate.windows, Windows::Of { window: Window::Session { .. }, .. });
+    !is_session && !aggregate.aggregates.iter().any(loses_order)
 }
 
 /// The operator of a window aggregation.
 pub fn build(aggregate: &WindowAggregate, spec: &Spec<'_>) -> Built {
+    if let Windows::Of { window: Window::Session { gap_ms }, time_column, clock } = aggregate.windows {
+        let operator = SessionAggregate::new(spec, aggregate, (gap_ms, time_column, clock));
+        return Ok(Box::new(operator.map_err(|error| reason(&error))?));
+    }
     let input = &spec.inputs.first().ok_or("it has no input")?.schema;
     let checked = AggregateSpec::new(&spec.node.uid, aggregate, input, spec.node.schema.clone());
     let intake = match spec.part {

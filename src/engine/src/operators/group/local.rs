@@ -1,0 +1,89 @@
+//! The first half of an aggregation of groups between threads: aggregates an epoch's rows where they are read, so that
+//! only one row per group and epoch is exchanged. It holds nothing beyond an epoch and so has no state to capture.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
+
+use crate::accumulator::{Aggregates, BuildError, KeyedSpec, Which};
+use crate::element::{Element, Watermark};
+use crate::groups::GroupTable;
+use crate::hash::hash_rows;
+use crate::operator::{Output, Result, StreamOperator, internal};
+
+/// Groups that are put out without waiting for the epoch's end: more would not stay in the processor's cache.
+const GROUPS: usize = 1 << 16;
+
+/// See the module. Its output's columns are the keys, then the states.
+pub struct LocalGroupAggregate {
+    uid: String,
+    keyed: KeyedSpec,
+    groups: GroupTable,
+    aggregates: Aggregates,
+    schema: SchemaRef,
+    /// Watermarks that came behind rows that are still held back.
+    watermarks: Vec<Watermark>,
+    hashes: Vec<u64>,
+    places: Vec<u32>,
+}
+
+impl LocalGroupAggregate {
+    pub fn new(uid: &str, keyed: KeyedSpec) -> std::result::Result<Self, BuildError> {
+        let schema = Arc::new(Schema::new(keyed.keyed_fields()?));
+        let (groups, aggregates) = (keyed.groups()?, keyed.aggregates()?);
+        let uid = uid.to_string();
+        let (watermarks, hashes, places) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { uid, keyed, groups, aggregates, schema, watermarks, hashes, places })
+    }
+
+    fn take_in(&mut self, rows: &RecordBatch) -> std::result::Result<(), ArrowError> {
+        let keys: Vec<ArrayRef> = self.keyed.keys.iter().map(|key| rows.column(*key).clone()).collect();
+        hash_rows(&keys, rows.num_rows(), &mut self.hashes);
+        self.groups.intern(&keys, &self.hashes, &mut self.places)?;
+        self.aggregates.update(&self.places, self.groups.len(), rows.columns(), None)
+    }
+
+    fn put_out(&mut self, output: &mut Output) -> std::result::Result<(), ArrowError> {
+        if self.groups.len() == 0 {
+            return Ok(());
+        }
+        let mut columns = self.groups.columns()?;
+        columns.extend(self.aggregates.states(Which::All)?);
+        let options = RecordBatchOptions::new().with_row_count(Some(self.groups.len()));
+        let rows = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
+        output.push(Element::Batch(rows));
+        self.groups = self.keyed.groups()?;
+        self.aggregates = self.keyed.aggregates().map_err(|error| ArrowError::ComputeError(error.to_string()))?;
+        Ok(())
+    }
+}
+
+impl StreamOperator for LocalGroupAggregate {
+    fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+        self.take_in(&rows).map_err(|error| internal(&self.uid, error))?;
+        match self.groups.len() {
+            0..GROUPS => Ok(()),
+            _ => self.put_out(output).map_err(|error| internal(&self.uid, error)),
+        }
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
+        match self.groups.len() {
+            0 => output.push(Element::Watermark(watermark)),
+            _ => self.watermarks.push(watermark),
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, _now_ms: i64, output: &mut Output) -> Result<()> {
+        self.put_out(output).map_err(|error| internal(&self.uid, error))?;
+        output.extend(self.watermarks.drain(..).map(Element::Watermark));
+        Ok(())
+    }
+
+    fn state_bytes(&self) -> u64 {
+        (self.groups.bytes() + self.aggregates.bytes()) as u64
+    }
+}
