@@ -119,6 +119,21 @@ fn rows_are_forgotten_after_their_time_to_live() {
 }
 
 #[test]
+fn a_semi_join_keeps_one_right_row_of_a_key_if_none_is_taken_back() {
+    for (right, kept) in [(Changelog::Append, 1), (Changelog::Retract, 3)] {
+        let mut driver =
+            Driver::new(&plan_of(&join(JoinKind::Anti, false, false), [Changelog::Append, right.clone()]), 1, 1)
+                .unwrap();
+        let rows = common::joins::batch(&[(Some(1), 7, Insert), (Some(1), 7, Insert), (Some(1), 8, Insert)], &right);
+        driver.feed(1, 0, Element::Batch(rows)).unwrap();
+        driver.end_epoch().unwrap();
+        let state = driver.snapshot().unwrap();
+        let rows: usize = state.iter().flat_map(|(_, state)| &state.rows).map(|rows| rows.num_rows()).sum();
+        assert_eq!(rows, kept);
+    }
+}
+
+#[test]
 fn a_great_many_matches_are_put_out_in_parts() {
     let mut driver = driver(&join(JoinKind::Left, false, false));
     let many: Vec<(usize, i64, Change)> = (0..30_000).map(|value| (1, value, Insert)).collect();
