@@ -53,11 +53,11 @@ fn upsert() -> Changelog {
     Changelog::Upsert { key: vec![0] }
 }
 
-/// Rows whose times rise, with some disorder, and watermarks behind which none comes. `next` says of a row what becomes
+/// Rows of so many keys whose times rise, with some disorder, and watermarks behind which none comes. `next` says of a row what becomes
 /// of it, and may add others.
 fn random_feed(
     random: &mut SmallRng,
-    source: usize,
+    (source, keys): (usize, i64),
     changelog: &Changelog,
     rows: &mut Vec<Row>,
     next: impl Fn(&mut SmallRng, Row, &mut Vec<Row>),
@@ -66,10 +66,10 @@ fn random_feed(
     let mut time = -300;
     for _ in 0..random.random_range(0..30) {
         let mut new = Vec::new();
-        for _ in 0..random.random_range(1..20) {
+        for _ in 0..random.random_range(1..20 + keys / 20) {
             time += random.random_range(0..6);
             let at = random.random_bool(0.97).then(|| time - random.random_range(0..DISORDER_MS));
-            let key = random.random_bool(0.95).then(|| random.random_range(0..6));
+            let key = random.random_bool(0.95).then(|| random.random_range(0..keys));
             let row = (key, random.random_range(0..8), at, Change::Insert);
             next(random, row, &mut new);
         }
@@ -127,7 +127,7 @@ fn expected(join: &TemporalJoin, left: &[Row], right: &[Row]) -> Table {
     table
 }
 
-fn check(seed: u64) {
+fn check(seed: u64, keys: i64) {
     println!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let mut join = join(if random.random() { JoinKind::Inner } else { JoinKind::Left });
@@ -138,10 +138,10 @@ fn check(seed: u64) {
     let right = [Changelog::Append, Changelog::Retract, upsert()][random.random_range(0..3)].clone();
     let (mut left_rows, mut right_rows) = (Vec::new(), Vec::new());
     let feeds = vec![
-        random_feed(&mut random, 0, &left, &mut left_rows, |random, row, rows| {
+        random_feed(&mut random, (0, keys), &left, &mut left_rows, |random, row, rows| {
             left_row(random, row, rows, !left.is_append());
         }),
-        random_feed(&mut random, 1, &right, &mut right_rows, |random, row, rows| {
+        random_feed(&mut random, (1, keys), &right, &mut right_rows, |random, row, rows| {
             right_row(random, row, rows, &right);
         }),
     ];
@@ -152,7 +152,12 @@ fn check(seed: u64) {
 
 #[test]
 fn each_row_meets_the_version_of_its_time() {
-    (0..400).for_each(check);
+    (0..400).for_each(|seed| check(seed, 6));
+}
+
+#[test]
+fn a_great_many_keys_come_and_go() {
+    (0..12).for_each(|seed| check(seed, 6_000));
 }
 
 /// Feeds (side, value, time, change), where side 2 is the watermark. Returns each step's results.
