@@ -216,6 +216,23 @@ fn the_last_version_stays_for_ever_and_former_ones_do_not() {
 }
 
 #[test]
+fn waiting_rows_keep_their_keys_when_others_are_forgotten() {
+    let mut driver = Driver::new(&plan(&join(JoinKind::Left), Changelog::Append, upsert()), 1, 1).unwrap();
+    let mut rows: Vec<Row> = (0..3_000).map(|key| (Some(key), key, Some(10), Insert)).collect();
+    rows.extend([(Some(5_000), 1, Some(20), Insert), (Some(5_001), 2, Some(20), Insert)]);
+    driver.feed(0, 0, Element::Batch(batch(&rows, &Changelog::Append))).unwrap();
+    let versions = [(Some(5_001), 7, Some(0), Insert), (Some(5_000), 8, Some(0), Insert)];
+    driver.feed(1, 0, Element::Batch(batch(&versions, &upsert()))).unwrap();
+    driver.watermark(Watermark::At(10)).unwrap();
+    driver.received.clear();
+    driver.watermark(Watermark::At(20)).unwrap();
+    let received: Vec<String> = texts(&driver.received[0].1).into_iter().map(|row| row.concat()).collect();
+    let time = |millis: i64| format!("1970-01-01T00:00:00{}", if millis == 0 { "" } else { ".020" });
+    let expected = |key: i64, left: i64, right: i64| format!("{key}{left}{}{key}{right}{}", time(20), time(0));
+    assert_eq!(received, [expected(5_000, 1, 8), expected(5_001, 2, 7)]);
+}
+
+#[test]
 fn other_kinds_are_refused() {
     let plan = plan(&join(JoinKind::Full), Changelog::Append, upsert());
     let message = Driver::new(&plan, 1, 1).err().expect("it is refused").message;
