@@ -51,16 +51,16 @@ fn plan(join: &IntervalJoin) -> StreamPlan {
     plan_over(&schema(), NodeKind::IntervalJoin(join.clone()), join.kind, [append(), append()], append())
 }
 
-/// Rows whose times rise, with some disorder, and watermarks behind which none comes.
-fn random_feed(random: &mut SmallRng, source: usize, rows: &mut Vec<Row>) -> Feed {
+/// Rows of so many keys whose times rise, with some disorder, and watermarks behind which none comes.
+fn random_feed(random: &mut SmallRng, source: usize, keys: i64, rows: &mut Vec<Row>) -> Feed {
     let mut elements = Vec::new();
     let mut time = -300;
     for _ in 0..random.random_range(0..30) {
         let mut new = Vec::new();
-        for _ in 0..random.random_range(1..20) {
+        for _ in 0..random.random_range(1..20 + keys / 20) {
             time += random.random_range(0..6);
             let at = random.random_bool(0.97).then(|| time - random.random_range(0..DISORDER_MS));
-            let key = random.random_bool(0.95).then(|| random.random_range(0..6));
+            let key = random.random_bool(0.95).then(|| random.random_range(0..keys));
             new.push((key, random.random_range(0..8), at));
         }
         elements.push(Element::Batch(batch(&new)));
@@ -84,7 +84,7 @@ fn expected(join: &IntervalJoin, inputs: &[Vec<Row>; 2]) -> Table {
     nested_loop(join.kind, &inputs[0], &inputs[1], is_match, |row| texts(&batch(&[*row])).remove(0))
 }
 
-fn check(seed: u64) {
+fn check(seed: u64, keys: i64) {
     println!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let lower = random.random_range(-60..60);
@@ -94,7 +94,7 @@ fn check(seed: u64) {
         join.on.condition = Some(common::joins::condition());
     }
     let mut inputs = [Vec::new(), Vec::new()];
-    let feeds = [0, 1].map(|side| random_feed(&mut random, side, &mut inputs[side]));
+    let feeds = [0, 1].map(|side| random_feed(&mut random, side, keys, &mut inputs[side]));
     let parallelism = random.random_range(1..=4);
     let received = run(&plan(&join), feeds.into(), parallelism, seed, true);
     assert_eq!(folded(&received), expected(&join, &inputs), "{join:?}");
@@ -102,7 +102,12 @@ fn check(seed: u64) {
 
 #[test]
 fn results_are_those_of_a_nested_loop() {
-    (0..400).for_each(check);
+    (0..400).for_each(|seed| check(seed, 6));
+}
+
+#[test]
+fn a_great_many_keys_come_and_go() {
+    (0..12).for_each(|seed| check(seed, 6_000));
 }
 
 /// Feeds rows of key 1 by side and time, and watermarks (as side 2). Returns each step's results.

@@ -30,19 +30,45 @@ fn plan_of(join: &Join, changelogs: [Changelog; 2]) -> StreamPlan {
 fn check(seed: u64) {
     println!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
-    let join = join(KINDS[random.random_range(0..6)], random.random(), random.random());
     let changelogs = [(); 2].map(|_| if random.random() { Changelog::Append } else { Changelog::Retract });
-    let inputs: Inputs = [0, 1].map(|side: usize| random_changes(&mut random, !changelogs[side].is_append()));
+    let inputs = [0, 1].map(|side: usize| random_changes(&mut random, !changelogs[side].is_append()));
+    check_input(&mut random, seed, changelogs, &inputs);
+}
+
+fn check_input(random: &mut SmallRng, seed: u64, changelogs: [Changelog; 2], inputs: &Inputs) {
+    let join = join(KINDS[random.random_range(0..6)], random.random(), random.random());
     let plan = plan_of(&join, changelogs.clone());
-    let feeds = feeds(&mut random, &plan, &inputs);
+    let feeds = feeds(random, &plan, inputs);
     let parallelism = random.random_range(1..=4);
     let received = run(&plan, feeds, parallelism, seed, true);
-    assert_eq!(folded(&received), expected(&join, &inputs), "{join:?} {changelogs:?}");
+    assert_eq!(folded(&received), expected(&join, inputs), "{join:?} {changelogs:?}");
 }
 
 #[test]
 fn results_add_up_to_the_join_of_what_is_there_at_the_end() {
     (0..400).for_each(check);
+}
+
+/// On each side 5000 keys, 600 at a time, of which few stay.
+#[test]
+fn a_great_many_keys_come_and_go() {
+    for seed in 0..12 {
+        println!("seed {seed}");
+        let mut random = SmallRng::seed_from_u64(seed);
+        let rows = |side: i64| {
+            let mut changes = Vec::new();
+            for key in 0..5_600 {
+                if key < 5_000 {
+                    changes.push((Some(key), key % 7 + side, Insert));
+                }
+                if key >= 600 && (key - 600) % 40 != side {
+                    changes.push((Some(key - 600), (key - 600) % 7 + side, Delete));
+                }
+            }
+            changes
+        };
+        check_input(&mut random, seed, [Changelog::Retract, Changelog::Retract], &[rows(0), rows(1)]);
+    }
 }
 
 fn driver(join: &Join) -> Driver {
@@ -116,6 +142,21 @@ fn rows_are_forgotten_after_their_time_to_live() {
     driver.end_epoch().unwrap();
     assert!(changes(&mut driver, &[&[(1, 9, Insert)], &[(0, 7, Delete)]]).is_empty());
     assert_eq!(changes(&mut driver, &[&[(0, 6, Insert)]]), ["+I 1 6 1 9", "+I 1 6 1 8"]);
+}
+
+#[test]
+fn a_semi_join_keeps_one_right_row_of_a_key_if_none_is_taken_back() {
+    for (right, kept) in [(Changelog::Append, 1), (Changelog::Retract, 3)] {
+        let mut driver =
+            Driver::new(&plan_of(&join(JoinKind::Anti, false, false), [Changelog::Append, right.clone()]), 1, 1)
+                .unwrap();
+        let rows = common::joins::batch(&[(Some(1), 7, Insert), (Some(1), 7, Insert), (Some(1), 8, Insert)], &right);
+        driver.feed(1, 0, Element::Batch(rows)).unwrap();
+        driver.end_epoch().unwrap();
+        let state = driver.snapshot().unwrap();
+        let rows: usize = state.iter().flat_map(|(_, state)| &state.rows).map(|rows| rows.num_rows()).sum();
+        assert_eq!(rows, kept);
+    }
 }
 
 #[test]

@@ -53,11 +53,11 @@ fn upsert() -> Changelog {
     Changelog::Upsert { key: vec![0] }
 }
 
-/// Rows whose times rise, with some disorder, and watermarks behind which none comes. `next` says of a row what becomes
+/// Rows of so many keys whose times rise, with some disorder, and watermarks behind which none comes. `next` says of a row what becomes
 /// of it, and may add others.
 fn random_feed(
     random: &mut SmallRng,
-    source: usize,
+    (source, keys): (usize, i64),
     changelog: &Changelog,
     rows: &mut Vec<Row>,
     next: impl Fn(&mut SmallRng, Row, &mut Vec<Row>),
@@ -66,10 +66,10 @@ fn random_feed(
     let mut time = -300;
     for _ in 0..random.random_range(0..30) {
         let mut new = Vec::new();
-        for _ in 0..random.random_range(1..20) {
+        for _ in 0..random.random_range(1..20 + keys / 20) {
             time += random.random_range(0..6);
             let at = random.random_bool(0.97).then(|| time - random.random_range(0..DISORDER_MS));
-            let key = random.random_bool(0.95).then(|| random.random_range(0..6));
+            let key = random.random_bool(0.95).then(|| random.random_range(0..keys));
             let row = (key, random.random_range(0..8), at, Change::Insert);
             next(random, row, &mut new);
         }
@@ -127,7 +127,7 @@ fn expected(join: &TemporalJoin, left: &[Row], right: &[Row]) -> Table {
     table
 }
 
-fn check(seed: u64) {
+fn check(seed: u64, keys: i64) {
     println!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let mut join = join(if random.random() { JoinKind::Inner } else { JoinKind::Left });
@@ -138,10 +138,10 @@ fn check(seed: u64) {
     let right = [Changelog::Append, Changelog::Retract, upsert()][random.random_range(0..3)].clone();
     let (mut left_rows, mut right_rows) = (Vec::new(), Vec::new());
     let feeds = vec![
-        random_feed(&mut random, 0, &left, &mut left_rows, |random, row, rows| {
+        random_feed(&mut random, (0, keys), &left, &mut left_rows, |random, row, rows| {
             left_row(random, row, rows, !left.is_append());
         }),
-        random_feed(&mut random, 1, &right, &mut right_rows, |random, row, rows| {
+        random_feed(&mut random, (1, keys), &right, &mut right_rows, |random, row, rows| {
             right_row(random, row, rows, &right);
         }),
     ];
@@ -152,7 +152,12 @@ fn check(seed: u64) {
 
 #[test]
 fn each_row_meets_the_version_of_its_time() {
-    (0..400).for_each(check);
+    (0..400).for_each(|seed| check(seed, 6));
+}
+
+#[test]
+fn a_great_many_keys_come_and_go() {
+    (0..12).for_each(|seed| check(seed, 6_000));
 }
 
 /// Feeds (side, value, time, change), where side 2 is the watermark. Returns each step's results.
@@ -208,6 +213,23 @@ fn the_last_version_stays_for_ever_and_former_ones_do_not() {
     let rows: usize =
         driver.snapshot().unwrap().iter().flat_map(|(_, state)| &state.rows).map(|rows| rows.num_rows()).sum();
     assert_eq!(rows, 1);
+}
+
+#[test]
+fn waiting_rows_keep_their_keys_when_others_are_forgotten() {
+    let mut driver = Driver::new(&plan(&join(JoinKind::Left), Changelog::Append, upsert()), 1, 1).unwrap();
+    let mut rows: Vec<Row> = (0..3_000).map(|key| (Some(key), key, Some(10), Insert)).collect();
+    rows.extend([(Some(5_000), 1, Some(20), Insert), (Some(5_001), 2, Some(20), Insert)]);
+    driver.feed(0, 0, Element::Batch(batch(&rows, &Changelog::Append))).unwrap();
+    let versions = [(Some(5_001), 7, Some(0), Insert), (Some(5_000), 8, Some(0), Insert)];
+    driver.feed(1, 0, Element::Batch(batch(&versions, &upsert()))).unwrap();
+    driver.watermark(Watermark::At(10)).unwrap();
+    driver.received.clear();
+    driver.watermark(Watermark::At(20)).unwrap();
+    let received: Vec<String> = texts(&driver.received[0].1).into_iter().map(|row| row.concat()).collect();
+    let time = |millis: i64| format!("1970-01-01T00:00:00{}", if millis == 0 { "" } else { ".020" });
+    let expected = |key: i64, left: i64, right: i64| format!("{key}{left}{}{key}{right}{}", time(20), time(0));
+    assert_eq!(received, [expected(5_000, 1, 8), expected(5_001, 2, 7)]);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct JoinOperator {
     pub(super) shape: ResultShape,
     pub(super) state: StateShape,
     pub(super) owned: KeyGroupRange,
+    /// Whether all that matters of right rows is that there is one of a key: further ones are not even kept.
+    right_is_set: bool,
     /// Rows taken out since groups without rows were looked for.
     removed: usize,
 }
@@ -55,6 +57,10 @@ impl JoinOperator {
             let changelog = &nodes[side].changelog;
             JoinSide::new(&schemas[side], changelog, tracked[side], join.state_ttl_ms[side])
         };
+        let right_is_set = matches!(join.kind, JoinKind::Semi | JoinKind::Anti)
+            && nodes[RIGHT].changelog.is_append()
+            && join.on.condition.is_none()
+            && join.state_ttl_ms[RIGHT].is_none();
         let on = On::new(&spec.node.uid, &join.on, &schemas)?;
         Ok(Self {
             uid: spec.node.uid.clone(),
@@ -65,6 +71,7 @@ impl JoinOperator {
             shape: ResultShape::new(join.kind, spec)?,
             state: StateShape::new(regular_state::notes(), &schemas),
             owned: spec.owned,
+            right_is_set,
             removed: 0,
         })
     }
@@ -86,16 +93,19 @@ impl JoinOperator {
 
     fn process(&mut self, side: Side, rows: RecordBatch, output: &mut Output) -> Result<()> {
         let fault = |error: ArrowError| internal(&self.uid, error);
-        let (columns, changes) = split(&rows);
-        let keys = self.on.keys(side, columns);
+        let keys = self.on.keys(side, split(&rows).0);
         let (mut hashes, mut groups) = (Vec::new(), Vec::new());
         hash_rows(&keys, rows.num_rows(), &mut hashes);
         self.groups.intern(&keys, &hashes, &mut groups).map_err(fault)?;
         let [left, right] = &mut self.sides;
         let (own, other) = if side == LEFT { (left, right) } else { (right, left) };
-        let before = own.rows.len();
+        let (rows, groups) = match side == RIGHT && self.right_is_set {
+            true => only(&own.firsts(&groups), &rows, &groups).map_err(fault)?,
+            false => (rows, groups),
+        };
+        let (columns, changes) = split(&rows);
         let stored = own.store(columns, changes, &groups).map_err(fault)?;
-        self.removed += (before + rows.num_rows()).saturating_sub(own.rows.len());
+        self.removed += stored.removed;
         let batch = Batch { side, columns, changes, groups: &groups, stored: &stored };
         let mut matching = Matching::new(self.kind, &self.on, &self.shape, batch, own.matches.is_some());
         matching.run(&self.uid, other, output)?;
@@ -167,6 +177,16 @@ impl StreamOperator for JoinOperator {
     fn state_bytes(&self) -> u64 {
         (self.groups.bytes() + self.sides.iter().map(JoinSide::bytes).sum::<usize>()) as u64
     }
+}
+
+/// The chosen rows and their groups.
+fn only(
+    chosen: &BooleanArray,
+    rows: &RecordBatch,
+    groups: &[u32],
+) -> std::result::Result<(RecordBatch, Vec<u32>), ArrowError> {
+    let groups = chosen.values().set_indices().map(|row| groups[row]).collect();
+    Ok((filter_record_batch(rows, chosen)?, groups))
 }
 
 /// The sides whose rows' matches are counted.

@@ -4,6 +4,7 @@ use arrow::array::{ArrayRef, BooleanArray, Int8Array};
 use arrow::compute::filter;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use hashbrown::HashSet;
 use tidemill_plan::Changelog;
 
 use super::ages::Ages;
@@ -35,6 +36,8 @@ pub struct Stored {
     pub had: Vec<u32>,
     /// Retractions of rows that are not there. Empty if there are none.
     pub is_void: Vec<bool>,
+    /// How many rows have been taken out.
+    pub removed: usize,
 }
 
 /// The number of matches of a row that came in this batch.
@@ -102,7 +105,12 @@ impl JoinSide {
         let identities = identities.as_mut().expect("a side whose rows are taken back has identities");
         let values = identities.of(columns, groups.len())?;
         let mut new = new.into_iter();
-        *stored = Stored { ids: vec![NO_ROW; groups.len()], had: vec![UNKNOWN; groups.len()], is_void: Vec::new() };
+        *stored = Stored {
+            ids: vec![NO_ROW; groups.len()],
+            had: vec![UNKNOWN; groups.len()],
+            is_void: Vec::new(),
+            removed: 0,
+        };
         let mut gone = Vec::new();
         for (row, (group, value)) in groups.iter().zip(values).enumerate() {
             if additions.value(row) {
@@ -123,6 +131,7 @@ impl JoinSide {
                 stored.is_void[row] = true;
             }
         }
+        stored.removed = gone.len();
         gone.into_iter().for_each(|id| rows.remove(id));
         Ok(())
     }
@@ -132,6 +141,12 @@ impl JoinSide {
             matches.resize(self.rows.capacity(), 0);
         }
         self.ages.iter_mut().for_each(|ages| ages.note(ids));
+    }
+
+    /// Which rows are the first of their groups.
+    pub fn firsts(&self, groups: &[u32]) -> BooleanArray {
+        let mut new = HashSet::new();
+        groups.iter().map(|group| Some(self.chains.is_empty(*group) && new.insert(*group))).collect()
     }
 
     pub fn bytes(&self) -> usize {

@@ -27,7 +27,10 @@ impl TemporalJoinOperator {
             .versions
             .all()
             .map(|(group, id, version)| (group, id, if version.is_end { Change::Delete } else { Change::Insert }));
-        captured.extend(self.captured_side(RIGHT, &right.collect::<Vec<_>>())?);
+        let mut right: Vec<_> = right.collect();
+        // The oldest first: so each version that comes back has its place at the head of its list.
+        right.reverse();
+        captured.extend(self.captured_side(RIGHT, &right)?);
         Ok(captured)
     }
 
