@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
 use super::join::{joined, settled};
-use super::{Planner, pattern, temporal, unnest, window};
+use super::{Planner, pattern, temporal, unnest, values, window};
 use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -21,9 +21,10 @@ pub(super) struct Source {
 }
 
 impl Planner<'_> {
-    pub(super) fn from(&self, from: &[TableWithJoins], select: Span) -> Result<Source> {
+    pub(super) fn from(&self, from: &[TableWithJoins]) -> Result<Source> {
         let Some((first, others)) = from.split_first() else {
-            return Err(SqlError::new(select, "SELECT without FROM is not supported", "read from a table"));
+            let relation = values::one_row();
+            return Ok(Source { scope: Scope::of(&relation, None), relation });
         };
         others.iter().try_fold(self.joined(first)?, |left, table| {
             if let Some(unnest) = unnest::Written::of(&table.relation)? {

@@ -111,7 +111,7 @@ impl Planner<'_> {
 
     fn correlated(&self, select: &Select, outer: &Scope, width: usize) -> Result<Inner> {
         let start = select.select_token.0.span;
-        let Source { relation, scope } = self.from(&select.from, start)?;
+        let Source { relation, scope } = self.from(&select.from)?;
         let both = scope.clone().within(outer, width);
         let written = select.selection.as_ref().map(written_conjuncts).unwrap_or_default();
         let (nested, plain): (Vec<_>, Vec<_>) = written.into_iter().partition(|condition| has_subquery(condition));
