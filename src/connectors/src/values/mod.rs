@@ -115,7 +115,7 @@ impl SourceReader for ValuesReader {
 mod tests {
     use std::collections::BTreeMap;
 
-    use arrow::array::{Array, AsArray};
+    use arrow::array::AsArray;
     use arrow::datatypes::Int64Type;
     use arrow_schema::{DataType, Field, Schema};
 

@@ -5,6 +5,7 @@ mod call;
 mod from;
 mod interval;
 mod join;
+mod lateral;
 mod pattern;
 mod select;
 mod subquery;
