@@ -21,6 +21,8 @@ pub mod kafka;
 pub mod options;
 #[cfg(feature = "print")]
 pub mod print;
+#[cfg(feature = "values")]
+pub mod values;
 
 mod frames;
 
@@ -43,6 +45,8 @@ pub fn all() -> Connectors {
         connectors.insert("print", Arc::new(print::Print));
         connectors.insert("log", Arc::new(print::Print));
     }
+    #[cfg(feature = "values")]
+    connectors.insert("values", Arc::new(values::Values));
     connectors
 }
 
@@ -51,6 +55,6 @@ mod tests {
     #[test]
     fn every_connector_is_there_by_its_name() {
         let names: Vec<_> = super::all().into_keys().collect();
-        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "nexmark", "print"]);
+        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "nexmark", "print", "values"]);
     }
 }

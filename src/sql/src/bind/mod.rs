@@ -15,4 +15,4 @@ pub(crate) use function::{aggregate_function, is_aggregate, positional};
 pub(crate) use literal::interval_ms;
 pub(crate) use operator::{compare, symbol};
 pub(crate) use scope::{Scope, near};
-pub(crate) use typed::Typed;
+pub(crate) use typed::{Typed, unify};

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
 use super::join::{joined, settled};
-use super::{Planner, pattern, temporal, unnest, window};
+use super::{Planner, lateral, pattern, temporal, unnest, values, window};
 use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -21,13 +21,19 @@ pub(super) struct Source {
 }
 
 impl Planner<'_> {
-    pub(super) fn from(&self, from: &[TableWithJoins], select: Span) -> Result<Source> {
+    pub(super) fn from(&self, from: &[TableWithJoins]) -> Result<Source> {
         let Some((first, others)) = from.split_first() else {
-            return Err(SqlError::new(select, "SELECT without FROM is not supported", "read from a table"));
+            let relation = values::one_row();
+            return Ok(Source { scope: Scope::of(&relation, None), relation });
         };
         others.iter().try_fold(self.joined(first)?, |left, table| {
             if let Some(unnest) = unnest::Written::of(&table.relation)? {
                 let left = self.unnested(JoinKind::Inner, left, &unnest)?;
+                return table.joins.iter().try_fold(left, |left, join| self.join(left, join));
+            }
+            if let Some(lateral) = lateral::Written::of(&table.relation) {
+                let left = settled_source(left, table.relation.span())?;
+                let left = self.lateral(JoinKind::Inner, left, &lateral, &JoinConstraint::None)?;
                 return table.joins.iter().try_fold(left, |left, join| self.join(left, join));
             }
             Ok(join(JoinKind::Inner, left, self.joined(table)?, Vec::new()))
@@ -39,9 +45,7 @@ impl Planner<'_> {
     }
 
     fn unnested(&self, kind: JoinKind, left: Source, unnest: &unnest::Written<'_>) -> Result<Source> {
-        let relation = settled(left.relation, unnest.span())?;
-        let scope = left.scope.with_fields(&relation.fields);
-        unnest::joined(kind, Source { relation, scope }, unnest)
+        unnest::joined(kind, settled_source(left, unnest.span())?, unnest)
     }
 
     fn join(&self, left: Source, written: &Join) -> Result<Source> {
@@ -51,9 +55,12 @@ impl Planner<'_> {
             let joined = self.unnested(kind, left, &unnest)?;
             return unnest::restricted(joined, kind, constraint, &unnest);
         }
+        if let Some(lateral) = lateral::Written::of(&written.relation) {
+            return self.lateral(kind, settled_source(left, span)?, &lateral, constraint);
+        }
         let mut joined = match temporal::written(&written.relation) {
             Some(time) => {
-                let left = Source { relation: settled(left.relation, span)?, scope: left.scope };
+                let left = settled_source(left, span)?;
                 let as_of = temporal::AsOf::of(time, &left)?;
                 let right = self.factor(&temporal::timeless(&written.relation))?;
                 let conditions = conditions(constraint, &left, &right, span)?;
@@ -144,6 +151,13 @@ fn join(kind: JoinKind, left: Source, right: Source, conditions: Vec<Expression>
     Source { relation, scope }
 }
 
+/// What stands to the left of a join whose kind cannot wait for further conditions.
+fn settled_source(source: Source, span: Span) -> Result<Source> {
+    let relation = settled(source.relation, span)?;
+    let scope = source.scope.with_fields(&relation.fields);
+    Ok(Source { relation, scope })
+}
+
 /// What a join's constraint demands of the columns of both.
 fn conditions(constraint: &JoinConstraint, left: &Source, right: &Source, span: Span) -> Result<Vec<Expression>> {
     match constraint {
@@ -230,8 +244,11 @@ fn refuse_modifiers(factor: &TableFactor) -> Result<()> {
 
 fn refused_factor(factor: &TableFactor) -> SqlError {
     let (what, remedy) = match factor {
-        TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
-            ("LATERAL", "select from one table")
+        TableFactor::Derived { lateral: true, .. } => {
+            ("LATERAL at the beginning", "write it behind the tables it reads")
+        }
+        TableFactor::Function { .. } => {
+            ("LATERAL TABLE", "use UNNEST or scalar functions: there are no table functions")
         }
         TableFactor::TableFunction { .. } => ("this table function", "use TUMBLE or HOP"),
         _ => ("this form of FROM", "select from one table"),

@@ -6,6 +6,7 @@ mod frame;
 mod from;
 mod interval;
 mod join;
+mod lateral;
 mod order;
 mod over;
 mod pattern;
@@ -17,6 +18,7 @@ mod subquery;
 mod temporal;
 mod union;
 mod unnest;
+mod values;
 mod window;
 
 pub(crate) use from::renamed;
@@ -76,9 +78,7 @@ impl<'a> Planner<'a> {
                 let quantifier = (*op, *set_quantifier);
                 union::combined(quantifier, self.body(left)?, self.body(right)?, right.span())
             }
-            SetExpr::Values(values) => {
-                Err(SqlError::new(values.span(), "VALUES is not supported", "read the rows from a table"))
-            }
+            SetExpr::Values(values) => values::rows(values),
             other => Err(SqlError::new(other.span(), "only SELECT can be planned here", "write a SELECT")),
         }
     }

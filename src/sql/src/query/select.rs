@@ -14,7 +14,7 @@ impl Planner<'_> {
     pub(super) fn select(&self, select: &Select) -> Result<Relation> {
         let start = select.select_token.0.span;
         refuse_clauses(select, start)?;
-        let Source { relation, scope } = self.from(&select.from, start)?;
+        let Source { relation, scope } = self.from(&select.from)?;
         let relation = match &select.selection {
             Some(condition) => self.restricted(relation, Binder::over(&scope), condition, "WHERE")?,
             None => relation,
@@ -101,7 +101,15 @@ fn expand(item: &SelectItem, binder: Binder<'_>, place: usize) -> Result<Vec<(Ty
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_, _) if binder.grouping.is_some() => {
             Err(SqlError::new(item.span(), "* is not supported in an aggregation", "name the keys and aggregates"))
         }
-        SelectItem::Wildcard(options) => plain_wildcard(options, item).map(|()| binder.scope.expand(None)),
+        SelectItem::Wildcard(options) => {
+            plain_wildcard(options, item)?;
+            match binder.scope.expand(None) {
+                columns if columns.is_empty() => {
+                    Err(SqlError::new(item.span(), "there are no columns that * could stand for", "read from a table"))
+                }
+                columns => Ok(columns),
+            }
+        }
         SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
             plain_wildcard(options, item)?;
             match binder.scope.expand(Some(&name.to_string())) {

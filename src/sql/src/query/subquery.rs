@@ -31,12 +31,13 @@ struct Membership<'a> {
 }
 
 /// A subquery's rows, beside those of the query around it.
-struct Inner {
-    relation: Relation,
+pub(super) struct Inner {
+    pub relation: Relation,
     /// What it selects, over the columns of both.
-    values: Vec<Typed>,
+    pub values: Vec<Typed>,
+    pub names: Vec<String>,
     /// What ties its rows to a row outside, over the columns of both.
-    ties: Vec<Expression>,
+    pub ties: Vec<Expression>,
 }
 
 impl Planner<'_> {
@@ -79,7 +80,7 @@ impl Planner<'_> {
     fn members(&self, relation: Relation, binder: Binder<'_>, membership: &Membership<'_>) -> Result<Relation> {
         let width = relation.fields.len();
         let outer = binder.grouping.is_none().then_some(binder.scope);
-        let Inner { relation: inner, values: selected, ties: mut conditions } =
+        let Inner { relation: inner, values: selected, ties: mut conditions, names: _ } =
             self.inner(membership.query, outer, width)?;
         if let Some(values) = &membership.values {
             if values.len() != selected.len() {
@@ -96,7 +97,7 @@ impl Planner<'_> {
     }
 
     /// Plans a subquery by itself, and if it cannot stand by itself with the columns outside in sight.
-    fn inner(&self, query: &Query, outer: Option<&Scope>, width: usize) -> Result<Inner> {
+    pub(super) fn inner(&self, query: &Query, outer: Option<&Scope>, width: usize) -> Result<Inner> {
         match (self.query(query), outer, plain_select(query)) {
             (Err(_), Some(outer), Some(select)) => self.correlated(select, outer, width),
             (planned, _, _) => planned.map(|relation| {
@@ -104,14 +105,15 @@ impl Planner<'_> {
                     Typed::new(Expression::Column(width + place), field.data_type.clone(), field.nullable)
                 };
                 let values = relation.fields.iter().enumerate().map(column).collect();
-                Inner { relation, values, ties: Vec::new() }
+                let names = relation.fields.iter().map(|field| field.name.clone()).collect();
+                Inner { relation, values, names, ties: Vec::new() }
             }),
         }
     }
 
     fn correlated(&self, select: &Select, outer: &Scope, width: usize) -> Result<Inner> {
         let start = select.select_token.0.span;
-        let Source { relation, scope } = self.from(&select.from, start)?;
+        let Source { relation, scope } = self.from(&select.from)?;
         let both = scope.clone().within(outer, width);
         let written = select.selection.as_ref().map(written_conjuncts).unwrap_or_default();
         let (nested, plain): (Vec<_>, Vec<_>) = written.into_iter().partition(|condition| has_subquery(condition));
@@ -128,8 +130,8 @@ impl Planner<'_> {
             self.restricted_by_subquery(relation, Binder::over(&scope), condition, "WHERE")
         })?;
         let values = expanded(&select.projection, Binder::over(&both))?;
-        let values = values.into_iter().map(|(typed, _, _)| typed).collect();
-        Ok(Inner { relation: settled(relation, start)?, values, ties })
+        let (values, names) = values.into_iter().map(|(typed, _, name)| (typed, name)).unzip();
+        Ok(Inner { relation: settled(relation, start)?, values, names, ties })
     }
 
     /// A condition with subqueries that give one value each, which is NULL while there is no row.

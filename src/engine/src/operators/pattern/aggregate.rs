@@ -1,17 +1,11 @@
 //! Aggregates over the rows of matches, each match being a group.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, BooleanArray, Int64Array};
-use arrow::compute::filter;
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
 use tidemill_plan::AggregateFunction;
 
 use super::values::Value;
-use crate::accumulator::accumulator;
-use crate::groups::GroupTable;
-use crate::hash::{hash_rows, is_hashable};
+use crate::accumulator::{Aggregates, Call, Input, Which};
 use crate::operator::{Result, internal};
 use crate::rows::{RowId, RowStore};
 
@@ -21,26 +15,23 @@ const AVERAGE_SCALE: i8 = 6;
 
 /// An aggregate, ready to be evaluated.
 pub struct RowsAggregate {
-    function: AggregateFunction,
-    argument: Option<(Value, DataType)>,
-    distinct: bool,
-    data_type: DataType,
+    call: Call,
+    argument: Option<Value>,
 }
 
 impl RowsAggregate {
     /// None if there is no such aggregate, or not of such an argument.
     pub fn new(function: &AggregateFunction, argument: Option<(Value, DataType)>, distinct: bool) -> Option<Self> {
-        let argument_type = argument.as_ref().map(|(_, data_type)| data_type);
-        let data_type = result_type(function, argument_type)?;
-        accumulator(function, argument_type, &data_type)?;
-        if distinct && !argument_type.is_some_and(is_hashable) {
-            return None;
-        }
-        Some(Self { function: function.clone(), argument, distinct, data_type })
+        let (argument, argument_type) = argument.unzip();
+        let result = result_type(function, argument_type.as_ref())?;
+        let argument_type = argument_type.map(|data_type| (0, data_type));
+        let call = Call { function: function.clone(), argument: argument_type, filter: None, distinct, result };
+        Aggregates::new(std::slice::from_ref(&call), Input::Append).ok()?;
+        Some(Self { call, argument })
     }
 
     pub fn data_type(&self) -> &DataType {
-        &self.data_type
+        &self.call.result
     }
 
     /// The value for each of `count` groups; `groups` tells which each row belongs to.
@@ -52,40 +43,13 @@ impl RowsAggregate {
         count: usize,
         uid: &str,
     ) -> Result<ArrayRef> {
-        let argument_type = self.argument.as_ref().map(|(_, data_type)| data_type);
-        let mut accumulator = accumulator(&self.function, argument_type, &self.data_type)
-            .ok_or_else(|| internal(uid, format!("no accumulator for {:?}", self.function)))?;
-        let argument = self.argument.as_ref().map(|(value, _)| value.of_stored(store, ids, uid)).transpose()?;
-        match argument {
-            Some(values) if self.distinct => {
-                let firsts = firsts(&values, groups).map_err(|error| internal(uid, error))?;
-                let values = filter(&values, &firsts).map_err(|error| internal(uid, error))?;
-                let groups: Vec<u32> =
-                    groups.iter().zip(firsts.values()).filter(|(_, first)| *first).map(|(group, _)| *group).collect();
-                accumulator.update(&groups, count, Some(&values), None);
-            }
-            argument => accumulator.update(groups, count, argument.as_ref(), None),
-        }
-        accumulator.finish().map_err(|error| internal(uid, error))
+        let mut aggregates = Aggregates::new(std::slice::from_ref(&self.call), Input::Append)
+            .map_err(|unsupported| internal(uid, unsupported))?;
+        let argument = self.argument.as_ref().map(|value| value.of_stored(store, ids, uid)).transpose()?;
+        let columns: Vec<ArrayRef> = argument.into_iter().collect();
+        aggregates.update(groups, count, &columns, None).map_err(|error| internal(uid, error))?;
+        aggregates.result(0, Which::All).map_err(|error| internal(uid, error))
     }
-}
-
-/// Which values are the first of their kind in their group.
-fn firsts(values: &ArrayRef, groups: &[u32]) -> std::result::Result<BooleanArray, ArrowError> {
-    let group_column: ArrayRef = Arc::new(groups.iter().map(|group| Some(i64::from(*group))).collect::<Int64Array>());
-    let columns = [group_column, values.clone()];
-    let mut hashes = Vec::new();
-    hash_rows(&columns, groups.len(), &mut hashes);
-    let mut table = GroupTable::new(&[DataType::Int64, values.data_type().clone()])?;
-    let mut kinds = Vec::new();
-    table.intern(&columns, &hashes, &mut kinds)?;
-    let mut known = 0;
-    let is_first = |kind: u32| {
-        let is_first = kind == known;
-        known += u32::from(is_first);
-        is_first
-    };
-    Ok(BooleanArray::from(kinds.into_iter().map(is_first).collect::<Vec<bool>>()))
 }
 
 fn result_type(function: &AggregateFunction, argument: Option<&DataType>) -> Option<DataType> {

@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT word FROM page_views AS p, LATERAL TABLE(SPLIT(page)) AS w (word);

@@ -1,1 +1,0 @@
-INSERT INTO texts VALUES ('a'), ('b');

@@ -1,0 +1,1 @@
+INSERT INTO texts VALUES ('a'), (1);
