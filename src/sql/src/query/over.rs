@@ -10,10 +10,11 @@ use sqlparser::ast::{Expr, Function, NamedWindowDefinition, Select, visit_expres
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{AggregateFunction, Expression, NodeKind, Over, OverOrder};
 
-use super::call::{BoundCall, bind_call, bind_lag};
+use super::call::{BoundCall, bind_call};
 use super::frame::BoundWindow;
+use super::lag::bind_lag;
 use super::slots::Slots;
-use crate::bind::{Binder, Grouping, Typed};
+use crate::bind::{Binder, Grouping, Typed, positional, refuse_clauses};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Node, Pending, Relation, Role};
 
@@ -145,7 +146,8 @@ impl OverCalls<'_> {
 }
 
 fn row_number(function: &Function, span: Span) -> Result<BoundCall> {
-    if !crate::bind::positional(function)?.is_empty() {
+    refuse_clauses(function, span)?;
+    if !positional(function)?.is_empty() {
         return Err(SqlError::new(span, "ROW_NUMBER takes no arguments", "write ROW_NUMBER() OVER (…)"));
     }
     Ok(BoundCall {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use tidemill_plan::{Clock, Expression, NodeKind, Window, WindowAggregate, WindowOutput, Windows};
 
-use super::groups::Groups;
+use super::groups::{Groups, WrittenWindow};
 use super::keys::{Grouping, Key};
 use super::laid::Laid;
 use super::{Aggregated, Results, results};
@@ -130,7 +130,7 @@ impl RowWindow {
                 output.push(what);
                 (what, column, role)
             });
-            (written, columns.to_vec())
+            WrittenWindow { window: written, columns: columns.to_vec() }
         });
         let groups = Groups { input: scope.clone(), keys, calls, window, sets };
         let windows = self.windows(&laid.others);
