@@ -36,6 +36,17 @@ impl BoundCall {
     }
 }
 
+impl BoundCall {
+    /// Refuses what cannot be computed of rows that are taken back.
+    pub(super) fn check_input(&self, only_grows: bool, span: Span) -> Result<()> {
+        if only_grows || self.function != AggregateFunction::ApproxCountDistinct {
+            return Ok(());
+        }
+        let message = "APPROX_COUNT_DISTINCT cannot forget rows that are taken back";
+        Err(SqlError::new(span, message, "use COUNT(DISTINCT x)"))
+    }
+}
+
 /// The aggregate calls of SELECT and HAVING, in the order of the text.
 pub(super) fn calls_in(select: &Select) -> Vec<Function> {
     let mut calls = Vec::new();

@@ -47,6 +47,7 @@ pub(super) fn plan<'a>(
     let mut windows: Vec<(BoundWindow, Vec<BoundOver>)> = Vec::new();
     for function in calls_in(select) {
         let bound = planned.bind(&function)?;
+        bound.call.check_input(relation.only_grows() && bound.window.time().is_some(), bound.span)?;
         let same = windows.iter_mut().find(|(window, _)| *window == bound.window);
         match same {
             Some((_, calls)) if calls.iter().any(|call| call.is_same_as(&bound)) => {}

@@ -7,7 +7,7 @@ mod windows;
 
 pub(super) use groups::Groups;
 
-use sqlparser::ast::{GroupByExpr, Select};
+use sqlparser::ast::{GroupByExpr, Select, Spanned};
 use tidemill_plan::{AggregateFunction, Expression, GroupAggregate, NodeKind};
 
 use super::call::{BoundCall, bind_call, calls_in};
@@ -40,7 +40,9 @@ pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result
     let grouping = Grouping::of(select, binder)?;
     let mut calls: Vec<BoundCall> = Vec::new();
     for call in written {
+        let span = call.name.span();
         let bound = bind_call(call, binder)?;
+        bound.check_input(relation.only_grows(), span)?;
         if !calls.iter().any(|call| call.is_same_as(&bound)) {
             calls.push(bound);
         }
