@@ -37,6 +37,11 @@ impl BoundCall {
 }
 
 impl BoundCall {
+    /// Whether the result is a number also where there are no rows, and never NULL.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.function, AggregateFunction::Count | AggregateFunction::ApproxCountDistinct)
+    }
+
     /// Refuses what cannot be computed of rows that are taken back.
     pub(super) fn check_input(&self, only_grows: bool, span: Span) -> Result<()> {
         if only_grows || self.function != AggregateFunction::ApproxCountDistinct {

@@ -120,8 +120,7 @@ impl OverCalls<'_> {
         let input = slots.onto(relation);
         let mut fields = input.fields.clone();
         for call in calls {
-            let nullable =
-                !matches!(call.call.function, AggregateFunction::Count | AggregateFunction::ApproxCountDistinct);
+            let nullable = !call.call.counts();
             let column = Typed::new(Expression::Column(fields.len()), call.call.computed.clone(), nullable);
             fields.push(Field::plain(&call.call.name, call.call.computed.clone(), nullable));
             let result = column.widened(&call.call.returns);

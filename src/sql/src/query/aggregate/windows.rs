@@ -31,8 +31,8 @@ enum Bounds {
 }
 
 impl RowWindow {
-    /// The windows that the keys speak of, if they speak of both bounds, or make windows, and rows are never taken back;
-    /// and the rows to aggregate.
+    /// The windows that the keys speak of, if they speak of both bounds, or make windows, and rows are never taken
+    /// back; and the rows to aggregate.
     pub(super) fn of(relation: Relation, grouping: &Grouping, calls: &[BoundCall]) -> Result<(Option<Self>, Relation)> {
         if let Some((written, span)) = &grouping.window {
             if !relation.only_grows() {
@@ -85,7 +85,7 @@ impl RowWindow {
             .collect();
         if grouped != sessions.keys.iter().copied().collect() || grouped.contains(&None) {
             let message = "GROUP BY has other keys than SESSION is partitioned by";
-            let remedy = "give both the same columns: SESSION(TABLE t PARTITION BY k, …) and GROUP BY k, window_start, window_end";
+            let remedy = "give both the same columns: PARTITION BY k and GROUP BY k, window_start, window_end";
             return Err(SqlError::new(sessions.span, message, remedy));
         }
         let Expression::Column(place) = start.expression else { return Err(sessions.used_early()) };
