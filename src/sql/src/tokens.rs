@@ -81,7 +81,8 @@ fn refuse_words(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-/// Rewrites `TABLE t` as an argument to `t`, `TABLE t PARTITION BY k` to a call, and `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.
+/// Rewrites `TABLE t` as an argument to `t`, `TABLE t PARTITION BY k` to a call, and
+/// `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.
 pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut rewritten: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut position = 0;

@@ -101,7 +101,7 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
 }
 
 /// What an aggregate may have and a scalar function may not.
-fn refuse_clauses(function: &Function, span: Span) -> Result<()> {
+pub(crate) fn refuse_clauses(function: &Function, span: Span) -> Result<()> {
     let distinct = matches!(&function.args, FunctionArguments::List(list)
         if list.duplicate_treatment.is_some() || !list.clauses.is_empty());
     let odd = function.filter.is_some() || function.null_treatment.is_some() || !function.within_group.is_empty();
@@ -192,6 +192,11 @@ fn unknown(name: &str, span: Span) -> SqlError {
     let remedy = match near.is_empty() {
         true => "see the list of functions in the documentation".to_string(),
         false => format!("did you mean {}", near.join(", ")),
+    };
+    let of_window = ["tumble_", "hop_", "session_"].into_iter().find(|stem| name.starts_with(stem));
+    let remedy = match of_window {
+        Some(stem) => format!("{}START and the like need a GROUP BY of that window", stem.to_uppercase()),
+        None => remedy,
     };
     SqlError::new(span, format!("there is no function {}", name.to_uppercase()), remedy)
 }

@@ -11,7 +11,7 @@ mod typed;
 
 pub(crate) use cast::assign;
 pub(crate) use expression::{Binder, Grouping};
-pub(crate) use function::{aggregate_function, is_aggregate, positional};
+pub(crate) use function::{aggregate_function, is_aggregate, positional, refuse_clauses};
 pub(crate) use literal::interval_ms;
 pub(crate) use operator::{compare, symbol};
 pub(crate) use scope::{Scope, near};

@@ -1,5 +1,6 @@
 //! EXPLAIN: a plan as text, for people and for golden files. Sinks stand at the top, what they read is indented below.
 
+mod call;
 mod expression;
 mod operator;
 mod pattern;

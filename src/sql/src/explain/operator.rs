@@ -2,10 +2,11 @@
 
 use arrow_schema::Schema;
 use tidemill_plan::{
-    AggregateCall, AggregateFunction, Calc, Clock, Frame, JoinKind, JoinOn, Keep, NodeKind, OverOrder, PlanNode, Rank,
-    RankEmit, SortKey, Window, WindowAggregate, WindowOutput, Windows,
+    Calc, Clock, Frame, JoinKind, JoinOn, Keep, NodeKind, OverOrder, PlanNode, Rank, RankEmit, SortKey, Window,
+    WindowAggregate, WindowOutput, Windows,
 };
 
+use super::call::calls;
 use super::expression::{column, text};
 
 pub(super) fn title(node: &PlanNode) -> String {
@@ -97,10 +98,18 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
     }
 }
 
+fn is_by_machine(windows: &Windows) -> bool {
+    let (Windows::Of { clock, .. } | Windows::Attached { clock, .. }) = windows;
+    *clock == Clock::Processing
+}
+
 /// What is kept, and how long.
 pub(super) fn state(kind: &NodeKind) -> Option<&'static str> {
     Some(match kind {
         NodeKind::Source(_) => "one position for each split",
+        NodeKind::WindowAggregate(aggregate) if is_by_machine(&aggregate.windows) => {
+            "one row for each key in each open window, until the machine's clock passes the window's end"
+        }
         NodeKind::WindowAggregate(_) => {
             "one row for each key in each open window, until the watermark passes the window's end"
         }
@@ -190,7 +199,12 @@ fn ranking(rank: &Rank, input: &Schema) -> Vec<String> {
 pub(super) fn sort_order(order: &[SortKey], input: &Schema) -> String {
     let keys = order.iter().map(|key| {
         let direction = if key.descending { " DESC" } else { "" };
-        format!("{}{direction}", column(key.column, input))
+        let nulls = match (key.descending, key.nulls_first) {
+            (false, false) => " NULLS LAST",
+            (true, true) => " NULLS FIRST",
+            _ => "",
+        };
+        format!("{}{direction}{nulls}", column(key.column, input))
     });
     format!("order: {}", listed(keys.collect()))
 }
@@ -206,39 +220,6 @@ fn frame(frame: Frame) -> String {
 
 fn forgotten(ttl_ms: u64) -> String {
     format!("state TTL: {}", duration(ttl_ms as i64))
-}
-
-fn calls(calls: &[AggregateCall], input: &Schema) -> String {
-    format!("aggregates: {}", listed(calls.iter().map(|aggregate| call(aggregate, input)).collect()))
-}
-
-fn call(call: &AggregateCall, input: &Schema) -> String {
-    let distinct = if call.distinct { "DISTINCT " } else { "" };
-    let argument = call.argument.map_or("*".to_string(), |place| column(place, input));
-    let filter = call.filter.map(|place| format!(" FILTER (WHERE {})", column(place, input)));
-    format!("{}({distinct}{argument}){}", function(&call.function), filter.unwrap_or_default())
-}
-
-pub(super) fn function(function: &AggregateFunction) -> &'static str {
-    match function {
-        AggregateFunction::Count => "COUNT",
-        AggregateFunction::Sum => "SUM",
-        AggregateFunction::Min => "MIN",
-        AggregateFunction::Max => "MAX",
-        AggregateFunction::Avg => "AVG",
-        AggregateFunction::StddevPop => "STDDEV_POP",
-        AggregateFunction::StddevSamp => "STDDEV_SAMP",
-        AggregateFunction::VarPop => "VAR_POP",
-        AggregateFunction::VarSamp => "VAR_SAMP",
-        AggregateFunction::FirstValue => "FIRST_VALUE",
-        AggregateFunction::LastValue => "LAST_VALUE",
-        AggregateFunction::ListAgg { .. } => "LISTAGG",
-        AggregateFunction::Collect => "COLLECT",
-        AggregateFunction::ApproxCountDistinct => "APPROX_COUNT_DISTINCT",
-        AggregateFunction::Lag { offset, .. } if *offset < 0 => "LEAD",
-        AggregateFunction::Lag { .. } => "LAG",
-        AggregateFunction::RowNumber => "ROW_NUMBER",
-    }
 }
 
 fn windows(windows: &Windows) -> String {
@@ -273,6 +254,6 @@ pub(super) fn columns(places: &[usize], input: &Schema) -> String {
     listed(places.iter().map(|place| column(*place, input)).collect())
 }
 
-fn listed(parts: Vec<String>) -> String {
+pub(super) fn listed(parts: Vec<String>) -> String {
     if parts.is_empty() { "none".to_string() } else { parts.join(", ") }
 }

@@ -7,9 +7,8 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{AggregateFunction, Expression};
 
-use super::frame::whole;
 use super::subquery::visit_outside_subqueries;
-use crate::bind::{Binder, Typed, aggregate_function, is_aggregate, positional};
+use crate::bind::{Binder, Typed, aggregate_function, is_aggregate};
 use crate::error::{Result, SqlError};
 use crate::types;
 
@@ -32,6 +31,22 @@ impl BoundCall {
             && self.argument == other.argument
             && self.distinct == other.distinct
             && self.filter == other.filter
+    }
+}
+
+impl BoundCall {
+    /// Whether the result is a number also where there are no rows, and never NULL.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.function, AggregateFunction::Count | AggregateFunction::ApproxCountDistinct)
+    }
+
+    /// Refuses what cannot be computed of rows that are taken back.
+    pub(super) fn check_input(&self, only_grows: bool, span: Span) -> Result<()> {
+        if only_grows || self.function != AggregateFunction::ApproxCountDistinct {
+            return Ok(());
+        }
+        let message = "APPROX_COUNT_DISTINCT cannot forget rows that are taken back";
+        Err(SqlError::new(span, message, "use COUNT(DISTINCT x)"))
     }
 }
 
@@ -67,7 +82,7 @@ pub(super) fn bind_call(function: Function, binder: Binder<'_>) -> Result<BoundC
         return Err(SqlError::new(span, "the aggregate has a clause that is not supported", "only FILTER is"));
     }
     let name = function.to_string();
-    let (argument, computed, returns) = result_types(&kind, argument, span)?;
+    let (argument, computed, returns) = result_types(&kind, &function.name.to_string(), argument, span)?;
     // The least and the greatest are the same with and without what is there twice.
     let distinct = is_distinct(&function) && !ignores_repetition(&kind);
     Ok(BoundCall { function: kind, argument, distinct, filter, computed, returns, name })
@@ -107,46 +122,6 @@ fn separator_refused(found: &str, span: Span) -> SqlError {
     SqlError::new(span, message, "write such as LISTAGG(name, '; ')")
 }
 
-/// `LAG(x [, n [, default]])`, or LEAD.
-pub(super) fn bind_lag(function: &Function, leads: bool, binder: Binder<'_>) -> Result<BoundCall> {
-    let span = function.name.span();
-    let written = positional(function)?;
-    let (value, offset, default) = match written.as_slice() {
-        [value] => (*value, None, None),
-        [value, offset] => (*value, Some(*offset), None),
-        [value, offset, default] => (*value, Some(*offset), Some(*default)),
-        _ => {
-            let message = format!("{function} does not have one to three arguments");
-            return Err(SqlError::new(span, message, "write LAG(value [, offset [, default]])"));
-        }
-    };
-    let argument = binder.bind(value)?;
-    let rows = offset.map_or(Ok(1), |offset| whole(offset, "a number of rows"))?;
-    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    let default = match default {
-        Some(written) => match binder.bind(written)?.widened(&argument.data_type) {
-            Typed { expression: Expression::Literal(literal), data_type, .. } if data_type == argument.data_type => {
-                Some(literal)
-            }
-            _ => {
-                let message = format!("the default must be a constant of {}", types::name(&argument.data_type));
-                return Err(SqlError::new(written.span(), message, "write a constant of that type"));
-            }
-        },
-        None => None,
-    };
-    let data_type = argument.data_type.clone();
-    Ok(BoundCall {
-        function: AggregateFunction::Lag { offset: if leads { -rows } else { rows }, default },
-        argument: Some(argument),
-        distinct: false,
-        filter: None,
-        computed: data_type.clone(),
-        returns: data_type,
-        name: function.to_string(),
-    })
-}
-
 /// None for `COUNT(*)`.
 fn bind_argument(
     function: &Function,
@@ -184,6 +159,7 @@ fn bind_argument(
 /// The argument as the engine takes it, the type that the engine gives, and Flink's.
 fn result_types(
     kind: &AggregateFunction,
+    name: &str,
     argument: Option<Typed>,
     span: Span,
 ) -> Result<(Option<Typed>, DataType, DataType)> {
@@ -192,7 +168,7 @@ fn result_types(
     };
     let from = argument.data_type.clone();
     let undefined = || {
-        let message = format!("{} is not defined for {}", format!("{kind:?}").to_uppercase(), types::name(&from));
+        let message = format!("{} is not defined for {}", name.to_uppercase(), types::name(&from));
         SqlError::new(span, message, "CAST the argument")
     };
     match kind {

@@ -6,6 +6,7 @@ mod frame;
 mod from;
 mod interval;
 mod join;
+mod lag;
 mod lateral;
 mod order;
 mod over;

@@ -10,10 +10,11 @@ use sqlparser::ast::{Expr, Function, NamedWindowDefinition, Select, visit_expres
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{AggregateFunction, Expression, NodeKind, Over, OverOrder};
 
-use super::call::{BoundCall, bind_call, bind_lag};
+use super::call::{BoundCall, bind_call};
 use super::frame::BoundWindow;
+use super::lag::bind_lag;
 use super::slots::Slots;
-use crate::bind::{Binder, Grouping, Typed};
+use crate::bind::{Binder, Grouping, Typed, positional, refuse_clauses};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Node, Pending, Relation, Role};
 
@@ -46,6 +47,7 @@ pub(super) fn plan<'a>(
     let mut windows: Vec<(BoundWindow, Vec<BoundOver>)> = Vec::new();
     for function in calls_in(select) {
         let bound = planned.bind(&function)?;
+        bound.call.check_input(relation.only_grows() && bound.window.time().is_some(), bound.span)?;
         let same = windows.iter_mut().find(|(window, _)| *window == bound.window);
         match same {
             Some((_, calls)) if calls.iter().any(|call| call.is_same_as(&bound)) => {}
@@ -118,8 +120,7 @@ impl OverCalls<'_> {
         let input = slots.onto(relation);
         let mut fields = input.fields.clone();
         for call in calls {
-            let nullable =
-                !matches!(call.call.function, AggregateFunction::Count | AggregateFunction::ApproxCountDistinct);
+            let nullable = !call.call.counts();
             let column = Typed::new(Expression::Column(fields.len()), call.call.computed.clone(), nullable);
             fields.push(Field::plain(&call.call.name, call.call.computed.clone(), nullable));
             let result = column.widened(&call.call.returns);
@@ -145,7 +146,8 @@ impl OverCalls<'_> {
 }
 
 fn row_number(function: &Function, span: Span) -> Result<BoundCall> {
-    if !crate::bind::positional(function)?.is_empty() {
+    refuse_clauses(function, span)?;
+    if !positional(function)?.is_empty() {
         return Err(SqlError::new(span, "ROW_NUMBER takes no arguments", "write ROW_NUMBER() OVER (…)"));
     }
     Ok(BoundCall {

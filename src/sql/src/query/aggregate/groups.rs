@@ -19,10 +19,15 @@ pub(in crate::query) struct Groups {
     /// Expressions below, and what stands for them above.
     pub(super) keys: Vec<(Expression, Typed, Role)>,
     pub(super) calls: Vec<(BoundCall, Typed)>,
-    /// The window of `GROUP BY TUMBLE(…)`, and its columns.
-    pub(super) window: Option<(GroupWindow, Vec<(WindowOutput, Typed, Role)>)>,
+    pub(super) window: Option<WrittenWindow>,
     /// Where there are several sets of keys: their number's column, and the sets by their numbers.
     pub(super) sets: Option<Sets>,
+}
+
+/// The window of `GROUP BY TUMBLE(…)`, and its columns.
+pub(super) struct WrittenWindow {
+    pub window: GroupWindow,
+    pub columns: Vec<(WindowOutput, Typed, Role)>,
 }
 
 pub(super) struct Sets {
@@ -49,8 +54,8 @@ impl Groups {
     }
 
     fn of_window(&self, function: &Function, window: &GroupWindow, output: WindowOutput) -> Result<(Typed, Role)> {
-        let columns = self.window.as_ref().filter(|(grouped, _)| grouped == window).map(|(_, columns)| columns);
-        let found = columns.into_iter().flatten().find(|(column, _, _)| *column == output);
+        let written = self.window.as_ref().filter(|written| written.window == *window);
+        let found = written.into_iter().flat_map(|written| &written.columns).find(|(column, _, _)| *column == output);
         found.map(|(_, typed, role)| (typed.clone(), *role)).ok_or_else(|| {
             let message = format!("{} speaks of a window that GROUP BY does not have", function.name);
             SqlError::new(function.name.span(), message, "give it the same arguments as the window in GROUP BY")

@@ -1,6 +1,8 @@
 //! The input of an aggregation, laid out: what keys and calls read stands in columns, and rows are there once for each
 //! set of keys.
 
+use std::collections::BTreeSet;
+
 use arrow_schema::DataType;
 use tidemill_plan::{AggregateCall, Expand, Expression, Literal, NodeKind};
 
@@ -42,7 +44,7 @@ impl Laid {
         let mut fields = self.input.fields.clone();
         fields.extend(keys.iter().map(|key| key_field(grouping, *key)));
         fields.push(number_field());
-        let copy = |(set, number): (&std::collections::BTreeSet<usize>, i64)| -> Vec<Expression> {
+        let copy = |(set, number): (&BTreeSet<usize>, i64)| -> Vec<Expression> {
             let key = |(key, place): (&usize, &usize)| match set.contains(key) {
                 true => Expression::Column(*place),
                 false => Expression::Literal(Literal::Null(grouping.keys[*key].value.data_type.clone())),
@@ -71,9 +73,7 @@ pub(super) fn number_field() -> Field {
 /// gets another number, so that its rows are counted on their own.
 pub(super) fn numbers(grouping: &Grouping) -> Vec<i64> {
     let keys = grouping.keys.len();
-    let bits = |set: &std::collections::BTreeSet<usize>| {
-        (0..keys).fold(0i64, |bits, key| bits << 1 | i64::from(!set.contains(&key)))
-    };
+    let bits = |set: &BTreeSet<usize>| (0..keys).fold(0i64, |bits, key| bits << 1 | i64::from(!set.contains(&key)));
     let earlier = |place: usize| grouping.sets[..place].iter().filter(|set| **set == grouping.sets[place]).count();
     grouping.sets.iter().enumerate().map(|(place, set)| bits(set) + ((earlier(place) as i64) << keys)).collect()
 }

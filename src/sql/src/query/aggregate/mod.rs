@@ -7,8 +7,8 @@ mod windows;
 
 pub(super) use groups::Groups;
 
-use sqlparser::ast::{GroupByExpr, Select};
-use tidemill_plan::{AggregateFunction, Expression, GroupAggregate, NodeKind};
+use sqlparser::ast::{GroupByExpr, Select, Spanned};
+use tidemill_plan::{Expression, GroupAggregate, NodeKind};
 
 use super::call::{BoundCall, bind_call, calls_in};
 use crate::bind::{Binder, Scope, Typed};
@@ -32,7 +32,10 @@ pub(super) struct Aggregated {
 
 pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result<Outcome> {
     let written = calls_in(select);
-    let no_keys = matches!(&select.group_by, GroupByExpr::Expressions(keys, modifiers) if keys.is_empty() && modifiers.is_empty());
+    let no_keys = match &select.group_by {
+        GroupByExpr::Expressions(keys, modifiers) => keys.is_empty() && modifiers.is_empty(),
+        GroupByExpr::All(_) => false,
+    };
     if written.is_empty() && no_keys {
         return Ok(Outcome::Plain(relation));
     }
@@ -40,7 +43,9 @@ pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result
     let grouping = Grouping::of(select, binder)?;
     let mut calls: Vec<BoundCall> = Vec::new();
     for call in written {
+        let span = call.name.span();
         let bound = bind_call(call, binder)?;
+        bound.check_input(relation.only_grows(), span)?;
         if !calls.iter().any(|call| call.is_same_as(&bound)) {
             calls.push(bound);
         }
@@ -94,7 +99,7 @@ fn results(grouping: &Grouping, keys: &[usize], calls: Vec<BoundCall>) -> Result
         }
     });
     let calls = calls.into_iter().map(|call| {
-        let nullable = !call.function.counts();
+        let nullable = !call.counts();
         let column = Typed::new(Expression::Column(fields.len()), call.computed.clone(), nullable);
         fields.push(Field::plain(&call.name, call.computed.clone(), nullable));
         let result = column.widened(&call.returns);
@@ -102,15 +107,4 @@ fn results(grouping: &Grouping, keys: &[usize], calls: Vec<BoundCall>) -> Result
     });
     let calls = calls.collect();
     Results { fields, keys: standing, calls, sets }
-}
-
-/// Functions whose result is never NULL.
-trait Counts {
-    fn counts(&self) -> bool;
-}
-
-impl Counts for AggregateFunction {
-    fn counts(&self) -> bool {
-        matches!(self, Self::Count | Self::ApproxCountDistinct | Self::RowNumber)
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use tidemill_plan::{Clock, Expression, NodeKind, Window, WindowAggregate, WindowOutput, Windows};
 
-use super::groups::Groups;
+use super::groups::{Groups, WrittenWindow};
 use super::keys::{Grouping, Key};
 use super::laid::Laid;
 use super::{Aggregated, Results, results};
@@ -31,8 +31,8 @@ enum Bounds {
 }
 
 impl RowWindow {
-    /// The windows that the keys speak of, if they speak of both bounds, or make windows, and rows are never taken back;
-    /// and the rows to aggregate.
+    /// The windows that the keys speak of, if they speak of both bounds, or make windows, and rows are never taken
+    /// back; and the rows to aggregate.
     pub(super) fn of(relation: Relation, grouping: &Grouping, calls: &[BoundCall]) -> Result<(Option<Self>, Relation)> {
         if let Some((written, span)) = &grouping.window {
             if !relation.only_grows() {
@@ -85,7 +85,7 @@ impl RowWindow {
             .collect();
         if grouped != sessions.keys.iter().copied().collect() || grouped.contains(&None) {
             let message = "GROUP BY has other keys than SESSION is partitioned by";
-            let remedy = "give both the same columns: SESSION(TABLE t PARTITION BY k, …) and GROUP BY k, window_start, window_end";
+            let remedy = "give both the same columns: PARTITION BY k and GROUP BY k, window_start, window_end";
             return Err(SqlError::new(sessions.span, message, remedy));
         }
         let Expression::Column(place) = start.expression else { return Err(sessions.used_early()) };
@@ -130,7 +130,7 @@ impl RowWindow {
                 output.push(what);
                 (what, column, role)
             });
-            (written, columns.to_vec())
+            WrittenWindow { window: written, columns: columns.to_vec() }
         });
         let groups = Groups { input: scope.clone(), keys, calls, window, sets };
         let windows = self.windows(&laid.others);

@@ -1,0 +1,2 @@
+INSERT INTO numbers (big)
+SELECT APPROX_COUNT_DISTINCT(views) FROM (SELECT COUNT(*) AS views FROM page_views GROUP BY page);

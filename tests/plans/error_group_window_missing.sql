@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT DATE_FORMAT(TUMBLE_START(viewed_at, INTERVAL '1' DAY), 'HH:mm') FROM page_views;

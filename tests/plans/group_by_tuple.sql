@@ -1,0 +1,1 @@
+INSERT INTO numbers (big) SELECT COUNT(*) + GROUPING(page) FROM page_views GROUP BY (page, user_id);
