@@ -2,7 +2,7 @@
 //! of where messages come from, so a refusal says which message by its place.
 
 use arrow::array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::Table;
 
@@ -41,6 +41,13 @@ impl Decoder {
                     table,
                     "`json.fail-on-missing-field` is not supported for tables with nested columns",
                     "leave it out, or declare only columns of simple types",
+                ));
+            }
+            None if schema.fields().iter().any(|field| has_bytes(field.data_type())) => {
+                return Err(invalid(
+                    table,
+                    "BYTES in JSON is not supported for tables with nested columns",
+                    "declare the bytes as STRING, which is their base64 text",
                 ));
             }
             None => {
@@ -111,6 +118,16 @@ impl Decoder {
                 decoder.decode(&plain).map_err(|error| BadMessage { index: 0, reason: error.to_string() })
             }
         }
+    }
+}
+
+/// Arrow's decoder would take the text of bytes for hexadecimal digits instead of base64.
+fn has_bytes(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Binary => true,
+        DataType::Struct(fields) => fields.iter().any(|field| has_bytes(field.data_type())),
+        DataType::List(element) | DataType::Map(element, _) => has_bytes(element.data_type()),
+        _ => false,
     }
 }
 
