@@ -179,7 +179,7 @@ pub(crate) fn type_over(expression: &Expression, fields: &[Field]) -> DataType {
 }
 
 /// The type that Arrow's kernels give.
-fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> {
+pub(crate) fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> {
     let of = |inner: &Expression| type_of(inner, input);
     let boolean = |inner: &Expression| of(inner).and_then(|found| expect(&[DataType::Boolean], &found));
     match expression {
@@ -212,7 +212,42 @@ fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> 
             expect(&[DataType::Utf8], &of(expression)?)?;
             expect(&[DataType::Utf8], &of(pattern)?).map(|()| DataType::Boolean)
         }
+        Expression::Field { .. }
+        | Expression::Element { .. }
+        | Expression::Cardinality(_)
+        | Expression::Construct { .. } => nested_type(expression, &of),
         Expression::Call { function, arguments, returns } => call_type(function, arguments, returns, input),
+    }
+}
+
+fn nested_type(
+    expression: &Expression,
+    of: &dyn Fn(&Expression) -> Result<DataType, String>,
+) -> Result<DataType, String> {
+    match expression {
+        Expression::Field { expression, place } => match of(expression)? {
+            DataType::Struct(fields) => {
+                let field = fields.get(*place).ok_or(format!("the row has no field {place}"))?;
+                Ok(field.data_type().clone())
+            }
+            other => Err(format!("{other} has no fields")),
+        },
+        Expression::Element { expression, index } => {
+            let nested = of(expression)?;
+            let Some((key, element)) = types::element_of(&nested) else {
+                return Err(format!("{nested} has no elements"));
+            };
+            expect(&[key], &of(index)?).map(|()| element)
+        }
+        Expression::Cardinality(inner) => {
+            let nested = of(inner)?;
+            types::element_of(&nested).map(|_| DataType::Int32).ok_or(format!("{nested} has no elements"))
+        }
+        Expression::Construct { of: made, parts } => {
+            let wanted = types::parts_of(made, parts.len()).ok_or(format!("{made} is not made of parts"))?;
+            same(&wanted, &parts.iter().map(of).collect::<Result<Vec<_>, _>>()?).map(|()| made.clone())
+        }
+        _ => unreachable!("asked of nested types only"),
     }
 }
 

@@ -57,6 +57,13 @@ pub(crate) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
                 let remedy = "use single quotes around strings and back quotes around names";
                 return Err(SqlError::at_location(token.span.start, message, remedy));
             }
+            // Ends two nested types. Flink has no such operator.
+            Token::ShiftRight => {
+                kept.extend([
+                    TokenWithSpan { token: Token::Gt, ..token.clone() },
+                    TokenWithSpan { token: Token::Gt, ..token },
+                ]);
+            }
             _ => kept.push(token),
         }
     }

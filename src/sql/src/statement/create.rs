@@ -7,6 +7,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{IsOptional, Parser};
 use sqlparser::tokenizer::{Span, Token};
 
+use super::data_type::parse_data_type;
 use super::parse::{parse_query, parse_table_name, parser_of, syntax, words};
 use super::{Column, ColumnSyntax, CreateTable, CreateView, Statement, TableName, WatermarkClause};
 use crate::error::{Result, SqlError};
@@ -179,16 +180,7 @@ fn parse_column(parser: &mut Parser<'static>, table: &mut CreateTable) -> Result
 }
 
 fn parse_type(parser: &mut Parser<'static>) -> Result<(DataType, bool)> {
-    let next = parser.peek_token();
-    if let Token::Word(word) = &next.token
-        && ["ROW", "ARRAY", "MAP", "MULTISET", "RAW", "VARIANT"]
-            .iter()
-            .any(|name| word.value.eq_ignore_ascii_case(name))
-    {
-        let message = format!("{} columns are not supported", word.value.to_uppercase());
-        return Err(SqlError::new(next.span, message, "declare the scalar fields, or the whole as STRING"));
-    }
-    let data_type = parser.parse_data_type().map_err(syntax)?;
+    let data_type = parse_data_type(parser).map_err(syntax)?;
     Ok((data_type, words(parser, &["NOT", "NULL"])))
 }
 

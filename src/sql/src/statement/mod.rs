@@ -1,6 +1,7 @@
 //! Flink's statements, parsed: what was written, before any name is looked up.
 
 mod create;
+mod data_type;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use sqlparser::ast::{DataType, Expr, Ident, ObjectName, Query};
 use sqlparser::tokenizer::{Location, Span};
 
 pub(crate) use create::parse_column_type;
+pub(crate) use data_type::parse_data_type;
 pub(crate) use parse::{parse, parse_expression, unknown_database};
 
 /// A statement and where it begins.

@@ -1,0 +1,3 @@
+CREATE TABLE t (
+  a ROW<b RAW('x', 'y')>
+) WITH ('connector' = 'kafka');
