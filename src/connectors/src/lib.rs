@@ -34,7 +34,10 @@ pub fn all() -> Connectors {
     #[cfg(feature = "generator")]
     connectors.insert("generator", Arc::new(generator::Generator));
     #[cfg(feature = "kafka")]
-    connectors.insert("kafka", Arc::new(kafka::Kafka));
+    {
+        connectors.insert("kafka", Arc::new(kafka::Kafka));
+        connectors.insert("upsert-kafka", Arc::new(kafka::Kafka));
+    }
     #[cfg(feature = "print")]
     {
         connectors.insert("print", Arc::new(print::Print));
@@ -48,6 +51,6 @@ mod tests {
     #[test]
     fn every_connector_is_there_by_its_name() {
         let names: Vec<_> = super::all().into_keys().collect();
-        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "print"]);
+        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "print", "upsert-kafka"]);
     }
 }

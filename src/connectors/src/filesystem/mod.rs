@@ -34,6 +34,7 @@ impl Connector for Filesystem {
 
     fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>> {
         let options = Options::new(table);
+        options.only_appends(context)?;
         let storage = storage(&options)?;
         options.required("format")?;
         options.choice("format", &[("json", ())])?;

@@ -12,11 +12,17 @@ fn batch(values: &[i64]) -> RecordBatch {
 
 fn table(options: &[(&str, &str)]) -> Table {
     let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "out".into(), connector: "filesystem".into(), options }
+    Table { name: "out".into(), connector: "filesystem".into(), options, primary_key: Vec::new() }
 }
 
 fn context() -> TaskContext {
-    TaskContext { application: "a/b".into(), application_uid: "u1".into(), operator: "sink-0".into(), parallelism: 2 }
+    TaskContext {
+        application: "a/b".into(),
+        application_uid: "u1".into(),
+        operator: "sink-0".into(),
+        parallelism: 2,
+        changelog: Default::default(),
+    }
 }
 
 fn files(folder: &std::path::Path) -> Vec<(String, String)> {
