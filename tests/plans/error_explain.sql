@@ -1,1 +1,1 @@
-DROP TABLE page_views;
+EXPLAIN INSERT INTO texts SELECT page FROM page_views;

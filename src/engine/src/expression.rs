@@ -17,6 +17,7 @@ use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
 use crate::nested::{self, Nested, Operation};
+use crate::required::Required;
 
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> =
     LazyLock::new(tidemill_plan::functions::scalar_functions);
@@ -59,8 +60,11 @@ fn failed(operator: &str, physical: &Arc<dyn PhysicalExpr>, error: &DataFusionEr
     Problem {
         kind: ProblemKind::ExpressionFailed,
         object: operator.to_string(),
-        message: format!("failed to evaluate `{physical}`: {}", error.strip_backtrace()),
-        remedy: "guard the expression in SQL, for example with CASE, NULLIF or TRY_CAST".to_string(),
+        message: match error {
+            DataFusionError::Execution(message) if physical.is::<Required>() => message.clone(),
+            error => format!("failed to evaluate `{physical}`: {}", error.strip_backtrace()),
+        },
+        remedy: "guard the expression in SQL, for example with CASE, NULLIF, TRY_CAST or WHERE".to_string(),
     }
 }
 
@@ -95,6 +99,9 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
         Expression::Like { escape: Some(escape), .. } if *escape != '\\' => return Err(BuildError::Escape),
         Expression::Like { expression, pattern, negated, escape: _ } => {
             Arc::new(LikeExpr::new(*negated, false, build(expression, input)?, build(pattern, input)?))
+        }
+        Expression::Required { expression, column } => {
+            Arc::new(Required::new(build(expression, input)?, column.clone()))
         }
         Expression::Field { expression, place } => {
             let row = build(expression, input)?;

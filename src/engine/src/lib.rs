@@ -32,6 +32,7 @@ mod checkpoint;
 mod event_time;
 mod groups;
 mod progress;
+mod required;
 mod restore;
 mod rows;
 mod run;

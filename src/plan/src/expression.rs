@@ -41,6 +41,11 @@ pub enum Expression {
         escape: Option<char>,
         negated: bool,
     },
+    /// The value, which must not be NULL: otherwise the job fails, and the column is named as this.
+    Required {
+        expression: Box<Expression>,
+        column: String,
+    },
     /// A field of a ROW, by its place; NULL where the row is.
     Field {
         expression: Box<Expression>,

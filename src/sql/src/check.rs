@@ -9,6 +9,7 @@ use tidemill_plan::{
     StreamPlan, WindowAggregate, WindowOutput, Windows,
 };
 
+use crate::changelog::read_as;
 use crate::optimise::is_left_only;
 use crate::relation::Field;
 use crate::types::{self, INTERVAL, TIMESTAMP, timestamp_ltz};
@@ -35,6 +36,9 @@ pub(crate) fn violations(plan: &StreamPlan) -> Vec<String> {
 fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
     let types: Vec<DataType> = node.schema.fields().iter().map(|field| field.data_type().clone()).collect();
     match (&node.kind, inputs) {
+        (NodeKind::Source(source), []) if node.changelog != read_as(&source.table, &node.schema) => {
+            Err(format!("its changelog is not that of its table: {:?}", node.changelog))
+        }
         (NodeKind::Source(source), []) => match &source.watermark {
             Some(watermark) => expect(&[TIMESTAMP, timestamp_ltz()], &type_of(&watermark.expression, &node.schema)?),
             None => Ok(()),
@@ -189,7 +193,7 @@ pub(crate) fn type_of(expression: &Expression, input: &Schema) -> Result<DataTyp
         Expression::Not(inner) | Expression::IsTrue(inner) | Expression::IsFalse(inner) => {
             boolean(inner).map(|()| DataType::Boolean)
         }
-        Expression::Negative(inner) => of(inner),
+        Expression::Negative(inner) | Expression::Required { expression: inner, .. } => of(inner),
         Expression::IsNull(inner) => of(inner).map(|_| DataType::Boolean),
         Expression::Cast { expression, to, .. } => of(expression).map(|_| to.clone()),
         Expression::Case { branches, otherwise } => {

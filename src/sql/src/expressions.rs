@@ -15,6 +15,7 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
         | Expression::IsTrue(inner)
         | Expression::IsFalse(inner)
         | Expression::Cast { expression: inner, .. }
+        | Expression::Required { expression: inner, .. }
         | Expression::Field { expression: inner, .. }
         | Expression::Cardinality(inner) => vec![inner],
         Expression::Element { expression, index } => vec![expression, index],
@@ -63,6 +64,9 @@ pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expr
             escape: *escape,
             negated: *negated,
         },
+        Expression::Required { expression, column } => {
+            Expression::Required { expression: boxed(expression), column: column.clone() }
+        }
         Expression::Field { expression, place } => match deep(expression) {
             Expression::Construct { mut parts, .. } if *place < parts.len() => parts.swap_remove(*place),
             row => Expression::Field { expression: Box::new(row), place: *place },
@@ -95,5 +99,14 @@ pub(crate) fn uses(expression: &Expression, place: usize) -> usize {
     match expression {
         Expression::Column(column) => usize::from(*column == place),
         other => children(other).into_iter().map(|child| uses(child, place)).sum(),
+    }
+}
+
+/// The column whose values an expression hands on as they are.
+pub(crate) fn handed_on(expression: &Expression) -> Option<usize> {
+    match expression {
+        Expression::Column(place) => Some(*place),
+        Expression::Required { expression, .. } => handed_on(expression),
+        _ => None,
     }
 }

@@ -131,6 +131,7 @@ fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
         | Expression::IsTrue(inner)
         | Expression::IsFalse(inner)
         | Expression::Cast { expression: inner, .. }
+        | Expression::Required { expression: inner, .. }
         | Expression::Field { expression: inner, .. }
         | Expression::Cardinality(inner) => visit_mut(inner, each),
         Expression::Element { expression, index } => {

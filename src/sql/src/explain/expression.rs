@@ -47,6 +47,7 @@ pub(super) fn text(expression: &Expression, input: &Schema) -> String {
         Expression::Like { expression, pattern, negated, .. } => {
             format!("({} {}LIKE {})", show(expression), not(negated), show(pattern))
         }
+        Expression::Required { expression, .. } => format!("{} NOT NULL", show(expression)),
         Expression::Field { expression, place } => {
             let name = match crate::check::type_of(expression, input) {
                 Ok(arrow_schema::DataType::Struct(fields)) if *place < fields.len() => fields[*place].name().clone(),
