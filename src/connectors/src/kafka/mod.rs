@@ -12,7 +12,7 @@
 //! | `topic` | one topic | required |
 //! | `properties.bootstrap.servers` | brokers | required |
 //! | `properties.*` | passed to librdkafka; what this connector must own is refused | |
-//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*`. `debezium-json` with the same options, and `debezium-json.schema-include` | required |
+//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*`. `csv`, `raw`. `debezium-json` with the same options, and `debezium-json.schema-include` | required |
 //! | `scan.startup.mode` | `group-offsets`, `earliest-offset`, `latest-offset`, `timestamp` | see below |
 //! | `scan.startup.timestamp-millis` | for `timestamp` | |
 //! | `scan.bounded.mode` | `unbounded`, `latest-offset` (the end as it is at the first start) | `unbounded` |

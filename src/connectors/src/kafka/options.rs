@@ -4,7 +4,9 @@ use tidemill_engine::connector::Result;
 use tidemill_plan::Table;
 
 use super::config;
+use crate::formats::csv::CsvOptions;
 use crate::formats::json::JsonOptions;
+use crate::formats::raw;
 use crate::options::Options;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +19,7 @@ pub struct KafkaOptions {
     pub startup: Startup,
     pub bounded: bool,
     pub records: Records,
+    pub values: Values,
     pub json: JsonOptions,
     pub guarantee: Guarantee,
     pub transactional_id_prefix: String,
@@ -34,6 +37,15 @@ pub enum Records {
     Upserts,
     /// Each tells of a change; `with_schema` if it is wrapped together with its schema.
     Debezium { with_schema: bool },
+}
+
+/// How values are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Values {
+    #[default]
+    Json,
+    Csv(CsvOptions),
+    Raw,
 }
 
 /// Where a first start begins.
@@ -114,6 +126,14 @@ impl KafkaOptions {
             Records::Debezium { .. } => JsonOptions::read_of(DEBEZIUM, &options)?,
             _ => JsonOptions::read(&options)?,
         };
+        let values = match options.optional("value.format").or(options.optional("format")) {
+            Some("csv") => Values::Csv(CsvOptions::read(&options)?),
+            Some("raw") => {
+                raw::read_options(&options)?;
+                Values::Raw
+            }
+            _ => Values::Json,
+        };
         let ends = [("unbounded", false), ("latest-offset", true)];
         let (key_fields, key_in_value) = match records {
             Records::Upserts => (table.primary_key.clone(), in_value(&options)?.unwrap_or(true)),
@@ -132,6 +152,7 @@ impl KafkaOptions {
             startup,
             bounded: options.choice("scan.bounded.mode", &ends)?.unwrap_or(false),
             records,
+            values,
             json,
             guarantee: options.choice("sink.delivery-guarantee", &guarantees)?.unwrap_or_default(),
             transactional_id_prefix: options.optional("sink.transactional-id-prefix").unwrap_or("tidemill").to_string(),
@@ -152,7 +173,12 @@ fn topic(options: &Options<'_>) -> Result<String> {
 }
 
 fn format(options: &Options<'_>) -> Result<Records> {
-    let formats = [("json", Records::Rows), (DEBEZIUM, Records::Debezium { with_schema: false })];
+    let formats = [
+        ("json", Records::Rows),
+        ("csv", Records::Rows),
+        ("raw", Records::Rows),
+        (DEBEZIUM, Records::Debezium { with_schema: false }),
+    ];
     let value = options.choice("value.format", &formats)?;
     if value.is_none() {
         options.required("format")?;

@@ -79,8 +79,9 @@ fn separator(options: JsonOptions) -> u8 {
     }
 }
 
-struct Values<'a> {
-    array: &'a dyn Array,
+/// One column of a batch that is being written.
+pub struct Values<'a> {
+    pub array: &'a dyn Array,
     kind: Kind<'a>,
 }
 
@@ -105,7 +106,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn of(array: &'a dyn Array) -> Result<Self, ArrowError> {
+    pub fn of(array: &'a dyn Array) -> Result<Self, ArrowError> {
         let kind = match array.data_type() {
             DataType::Null => Kind::Null,
             DataType::Boolean => Kind::Boolean(array.as_boolean()),
@@ -145,12 +146,12 @@ impl<'a> Values<'a> {
     }
 
     #[inline]
-    fn is_null(&self, row: usize) -> bool {
+    pub fn is_null(&self, row: usize) -> bool {
         matches!(self.kind, Kind::Null) || self.array.is_null(row)
     }
 
     #[inline]
-    fn write(&self, row: usize, options: JsonOptions, out: &mut Vec<u8>) {
+    pub fn write(&self, row: usize, options: JsonOptions, out: &mut Vec<u8>) {
         match self.is_null(row) {
             true => out.extend_from_slice(b"null"),
             false => self.kind.write(row, options, out),

@@ -7,12 +7,12 @@
 //! Where this differs from Flink: a text after the first JSON value of a record makes the record undecodable (Flink
 //! ignores it), both timestamp standards are read whichever is set, and a TIMESTAMP_LTZ may have any offset.
 
-mod columns;
+pub(super) mod columns;
 pub mod decoder;
 pub mod encoder;
 mod flat;
 mod nested;
-mod scan;
+pub(super) mod scan;
 
 pub(crate) use scan::is_number;
 

@@ -1,21 +1,61 @@
 //! Rows to the key and value of records.
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use arrow_schema::SchemaRef;
 use tidemill_engine::change::split;
 use tidemill_engine::connector::Result;
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{Change, Table};
 
-use super::super::options::{KafkaOptions, Records};
-use crate::formats::json::encoder::Encoder;
+use super::super::options::{KafkaOptions, Records, Values};
+use crate::formats::csv::{self, CsvEncoder, CsvRows};
+use crate::formats::json::encoder::{Encoder, Rows};
+use crate::formats::raw;
 use crate::options::Options;
 
 pub struct RecordEncoder {
     table: String,
     records: Records,
-    value: Encoder,
+    value: ValueEncoder,
     key: Option<Encoder>,
+}
+
+enum ValueEncoder {
+    Json(Encoder),
+    Csv(CsvEncoder),
+    Raw,
+}
+
+enum ValueRows<'a> {
+    Json(Rows<'a>),
+    Csv(CsvRows<'a>),
+    Raw(&'a RecordBatch),
+}
+
+impl ValueEncoder {
+    fn rows<'a>(&'a self, batch: &'a RecordBatch) -> std::result::Result<ValueRows<'a>, ArrowError> {
+        Ok(match self {
+            Self::Json(encoder) => ValueRows::Json(encoder.rows(batch)?),
+            Self::Csv(encoder) => ValueRows::Csv(encoder.rows(batch)?),
+            Self::Raw => ValueRows::Raw(batch),
+        })
+    }
+}
+
+impl ValueRows<'_> {
+    fn write(&mut self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Json(rows) => rows.write(row, out),
+            Self::Csv(rows) => rows.write(row, out),
+            Self::Raw(rows) => out.extend_from_slice(raw::value(rows, row).unwrap_or_default()),
+        }
+    }
+
+    /// A NULL as it is, is no value.
+    fn has_value(&self, row: usize) -> bool {
+        !matches!(self, Self::Raw(rows) if raw::value(rows, row).is_none())
+    }
 }
 
 /// Writes a part of a record.
@@ -32,7 +72,17 @@ impl RecordEncoder {
         };
         let keys = options.key_fields.iter().map(place).collect::<Result<Vec<_>>>()?;
         let values = (0..names.len()).filter(|column| options.key_in_value || !keys.contains(column)).collect();
-        let value = Encoder::new(schema, values, options.json);
+        let value = match &options.values {
+            Values::Json => ValueEncoder::Json(Encoder::new(schema, values, options.json)),
+            Values::Csv(csv) => {
+                csv::check(table, schema)?;
+                ValueEncoder::Csv(CsvEncoder::new(values, csv.clone()))
+            }
+            Values::Raw => {
+                raw::check(table, schema)?;
+                ValueEncoder::Raw
+            }
+        };
         let key = (!keys.is_empty()).then(|| Encoder::new(schema, keys, options.json));
         Ok(Self { table: table.name.clone(), records: options.records, value, key })
     }
@@ -52,7 +102,7 @@ impl RecordEncoder {
             let has_value = match self.records {
                 Records::Upserts if change == Change::UpdateBefore => continue,
                 Records::Upserts => change.is_addition(),
-                Records::Rows | Records::Debezium { .. } => true,
+                Records::Rows | Records::Debezium { .. } => values.has_value(row),
             };
             let mut value = |out: &mut Vec<u8>| match self.records {
                 Records::Debezium { .. } if change.is_addition() => {

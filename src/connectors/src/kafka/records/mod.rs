@@ -11,8 +11,10 @@ use arrow_schema::SchemaRef;
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::{CHANGE, Table};
 
-use super::options::{KafkaOptions, Records};
+use super::options::{KafkaOptions, Records, Values};
+use crate::formats::csv::CsvDecoder;
 use crate::formats::json::decoder::{BadMessage, Decoder};
+use crate::formats::raw;
 use debezium::DebeziumDecoder;
 use upserts::UpsertDecoder;
 
@@ -28,6 +30,8 @@ pub struct Record<'m> {
 /// Turns the records of one partition into batches.
 pub enum RecordDecoder {
     Rows(Box<Decoder>),
+    Csv(Box<CsvDecoder>),
+    Raw(SchemaRef),
     Upserts(Box<UpsertDecoder>),
     Debezium(Box<DebeziumDecoder>),
 }
@@ -35,10 +39,19 @@ pub enum RecordDecoder {
 impl RecordDecoder {
     /// A decoder for batches of about `capacity` rows.
     pub fn new(table: &Table, schema: SchemaRef, options: &KafkaOptions, capacity: usize) -> TableResult<Self> {
-        Ok(match options.records {
-            Records::Rows => Self::Rows(Box::new(Decoder::new(table, schema, options.json, capacity)?)),
-            Records::Upserts => Self::Upserts(Box::new(UpsertDecoder::new(table, schema, options.json, capacity)?)),
-            Records::Debezium { with_schema } => {
+        Ok(match (options.records, &options.values) {
+            (Records::Rows, Values::Raw) => {
+                raw::check(table, &schema)?;
+                Self::Raw(schema)
+            }
+            (Records::Rows, Values::Csv(csv)) => {
+                Self::Csv(Box::new(CsvDecoder::new(table, schema, csv.clone(), capacity)?))
+            }
+            (Records::Rows, Values::Json) => Self::Rows(Box::new(Decoder::new(table, schema, options.json, capacity)?)),
+            (Records::Upserts, _) => {
+                Self::Upserts(Box::new(UpsertDecoder::new(table, schema, options.json, capacity)?))
+            }
+            (Records::Debezium { with_schema }, _) => {
                 Self::Debezium(Box::new(DebeziumDecoder::new(table, schema, options.json, with_schema, capacity)?))
             }
         })
@@ -47,6 +60,8 @@ impl RecordDecoder {
     pub fn decode<'m>(&mut self, records: impl Iterator<Item = Record<'m>> + Clone) -> Result<RecordBatch, BadMessage> {
         match self {
             Self::Rows(decoder) => decoder.decode(records.map(|record| record.value.unwrap_or_default())),
+            Self::Csv(decoder) => decoder.decode(records.map(|record| record.value.unwrap_or_default())),
+            Self::Raw(schema) => raw::decode(schema, records.map(|record| record.value)),
             Self::Upserts(decoder) => decoder.decode(records),
             Self::Debezium(decoder) => decoder.decode(records),
         }
@@ -56,6 +71,8 @@ impl RecordDecoder {
     pub fn undecodable(&self) -> u64 {
         match self {
             Self::Rows(decoder) => decoder.undecodable(),
+            Self::Csv(decoder) => decoder.undecodable(),
+            Self::Raw(_) => 0,
             Self::Upserts(decoder) => decoder.undecodable(),
             Self::Debezium(decoder) => decoder.undecodable(),
         }

@@ -123,3 +123,30 @@ fn options_that_do_not_go_with_keys_are_refused() {
     let keyless = Table { primary_key: Vec::new(), ..upserts(&[]) };
     assert!(KafkaOptions::read(&keyless).unwrap_err().message.contains("no primary key"));
 }
+
+#[test]
+fn a_raw_record_is_one_value_and_null_is_none() {
+    let table = Table { primary_key: Vec::new(), ..table("kafka", &[("format", "raw")]) };
+    let options = KafkaOptions::read(&table).unwrap();
+    let text: SchemaRef = Arc::new(Schema::new(vec![Field::new("line", DataType::Utf8, true)]));
+    let mut decoder = RecordDecoder::new(&table, text.clone(), &options, 16).unwrap();
+    let values = [Some(b"a,\"".as_slice()), None, Some(b"")];
+    let rows = decoder.decode(values.into_iter().map(|value| Record { key: None, value })).unwrap();
+    assert_eq!(lines("", &rows).unwrap(), "> +I[a,\"]\n> +I[null]\n> +I[]\n");
+    let mut written = Vec::new();
+    let encoder = RecordEncoder::new(&table, &text, &options).unwrap();
+    encoder
+        .each(&rows, |_, value| {
+            written.push(value.map(|write| {
+                let mut out = Vec::new();
+                write(&mut out);
+                out
+            }));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(written, values.map(|value| value.map(<[u8]>::to_vec)));
+    let bad = [Some([0xff].as_slice())].into_iter().map(|value| Record { key: None, value });
+    assert!(decoder.decode(bad).unwrap_err().reason.contains("UTF-8"));
+    assert!(RecordDecoder::new(&table, schema(), &options, 16).err().unwrap().message.contains("one column"));
+}
