@@ -46,6 +46,11 @@ impl Evaluator {
         Ok(Self { physical: build(expression, input)? })
     }
 
+    #[cfg(test)]
+    pub fn physical(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.physical
+    }
+
     /// The expression's value for every row. A fault of the data (a division by zero, a bad cast) is the user's to
     /// mend; `operator` names where it happened.
     pub fn evaluate(&self, rows: &RecordBatch, operator: &str) -> Result<ArrayRef, Problem> {

@@ -286,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn only_the_rows_asked_for_are_looked_at() {
+        let list = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
+        let list = construct(list, vec![Expression::Column(0)]);
+        let index = Box::new(Expression::Literal(Literal::Int32(1)));
+        let value = Evaluator::new(&Expression::Element { expression: list, index }, &rows().schema()).unwrap();
+        let selected = |mask: Vec<Option<bool>>| {
+            let value = value.physical().evaluate_selection(&rows(), &BooleanArray::from(mask)).unwrap();
+            value.into_array(3).unwrap().as_primitive::<Int64Type>().iter().collect::<Vec<_>>()
+        };
+        assert_eq!(selected(vec![Some(false), Some(true), Some(true)]), [None, None, Some(3)]);
+        assert_eq!(selected(vec![None, Some(false), Some(false)]), [None, None, None]);
+    }
+
+    #[test]
     fn a_map_answers_by_key_with_the_last_value() {
         let parts =
             vec![text("y"), Expression::Literal(Literal::Int64(7)), Expression::Column(1), Expression::Column(0)];
