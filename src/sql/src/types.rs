@@ -56,7 +56,7 @@ pub(crate) fn parts_of(data_type: &DataType, count: usize) -> Option<Vec<DataTyp
             Some(fields.iter().map(|field| field.data_type().clone()).collect())
         }
         DataType::List(element) => Some(vec![element.data_type().clone(); count]),
-        DataType::Map(_, _) if count % 2 == 0 => {
+        DataType::Map(_, _) if count.is_multiple_of(2) => {
             let (key, value) = element_of(data_type)?;
             Some([key, value].into_iter().cycle().take(count).collect())
         }
