@@ -80,11 +80,17 @@ fn two() -> SchemaRef {
 
 fn table(connector: &str, options: &[(&str, &str)]) -> Table {
     let options: BTreeMap<_, _> = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "views".into(), connector: connector.into(), options }
+    Table { name: "views".into(), connector: connector.into(), options, primary_key: Vec::new() }
 }
 
 fn context() -> TaskContext {
-    TaskContext { application: "a/b".into(), application_uid: "u".into(), operator: "o".into(), parallelism: 1 }
+    TaskContext {
+        application: "a/b".into(),
+        application_uid: "u".into(),
+        operator: "o".into(),
+        parallelism: 1,
+        changelog: Default::default(),
+    }
 }
 
 /// Runs it twice and prints the second time.

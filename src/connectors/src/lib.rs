@@ -39,7 +39,10 @@ pub fn all() -> Connectors {
         connectors.insert("nexmark", Arc::new(generator::nexmark::Nexmark));
     }
     #[cfg(feature = "kafka")]
-    connectors.insert("kafka", Arc::new(kafka::Kafka));
+    {
+        connectors.insert("kafka", Arc::new(kafka::Kafka));
+        connectors.insert("upsert-kafka", Arc::new(kafka::Kafka));
+    }
     #[cfg(feature = "print")]
     {
         connectors.insert("print", Arc::new(print::Print));
@@ -55,6 +58,8 @@ mod tests {
     #[test]
     fn every_connector_is_there_by_its_name() {
         let names: Vec<_> = super::all().into_keys().collect();
-        assert_eq!(names, ["blackhole", "filesystem", "generator", "kafka", "log", "nexmark", "print", "values"]);
+        let expected =
+            ["blackhole", "filesystem", "generator", "kafka", "log", "nexmark", "print", "upsert-kafka", "values"];
+        assert_eq!(names, expected);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use tidemill_engine::connector::Result;
+use tidemill_engine::connector::{Result, TaskContext};
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::Table;
 
@@ -119,6 +119,17 @@ impl<'a> Options<'a> {
         self.invalid(format!("the connector `{connector}` has no {what} `{name}`"), remedy)
     }
 
+    /// Refuses rows that come and go, for tables that take only rows that stay.
+    pub fn only_appends(&self, context: &TaskContext) -> Result<()> {
+        match context.changelog.is_append() {
+            true => Ok(()),
+            false => Err(self.invalid(
+                "the rows that are written come and go, and the table takes only rows that stay",
+                "write to a table that takes changes, or aggregate in windows",
+            )),
+        }
+    }
+
     pub fn bad_value(&self, name: &str, value: &str, fault: &str, wanted: &str) -> Problem {
         self.invalid(format!("the value `{value}` of the option `{name}` {fault}"), format!("set `{name}` to {wanted}"))
     }
@@ -194,6 +205,7 @@ mod tests {
             name: "views".into(),
             connector: "generator".into(),
             options: options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            primary_key: Vec::new(),
         }
     }
 

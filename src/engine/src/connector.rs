@@ -16,7 +16,7 @@ use arrow_schema::SchemaRef;
 use serde_json::Value;
 use tidemill_model::CheckpointId;
 use tidemill_model::status::Problem;
-use tidemill_plan::Table;
+use tidemill_plan::{Changelog, Table};
 
 pub type Result<T> = std::result::Result<T, Problem>;
 
@@ -45,6 +45,9 @@ pub struct TaskContext {
     pub operator: String,
     /// Engine threads over all workers.
     pub parallelism: usize,
+    /// What the rows say that a sink gets, or that a source's readers must deliver: unless they only add, batches have
+    /// a last column [`tidemill_plan::CHANGE`] behind those of the schema.
+    pub changelog: Changelog,
 }
 
 /// A table being read.

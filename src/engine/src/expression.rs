@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, IntervalMonthDayNano, Schema};
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, Schema};
 use datafusion_common::DataFusionError;
 use datafusion_common::ScalarValue;
 use datafusion_common::config::ConfigOptions;
@@ -15,6 +15,9 @@ use datafusion_physical_expr::expressions::{
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{BinaryOperator, Expression, Literal};
+
+use crate::nested::{self, Nested, Operation};
+use crate::required::Required;
 
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> =
     LazyLock::new(tidemill_plan::functions::scalar_functions);
@@ -43,6 +46,11 @@ impl Evaluator {
         Ok(Self { physical: build(expression, input)? })
     }
 
+    #[cfg(test)]
+    pub fn physical(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.physical
+    }
+
     /// The expression's value for every row. A fault of the data (a division by zero, a bad cast) is the user's to
     /// mend; `operator` names where it happened.
     pub fn evaluate(&self, rows: &RecordBatch, operator: &str) -> Result<ArrayRef, Problem> {
@@ -57,8 +65,11 @@ fn failed(operator: &str, physical: &Arc<dyn PhysicalExpr>, error: &DataFusionEr
     Problem {
         kind: ProblemKind::ExpressionFailed,
         object: operator.to_string(),
-        message: format!("failed to evaluate `{physical}`: {}", error.strip_backtrace()),
-        remedy: "guard the expression in SQL, for example with CASE, NULLIF or TRY_CAST".to_string(),
+        message: match error {
+            DataFusionError::Execution(message) if physical.is::<Required>() => message.clone(),
+            error => format!("failed to evaluate `{physical}`: {}", error.strip_backtrace()),
+        },
+        remedy: "guard the expression in SQL, for example with CASE, NULLIF, TRY_CAST or WHERE".to_string(),
     }
 }
 
@@ -93,6 +104,29 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
         Expression::Like { escape: Some(escape), .. } if *escape != '\\' => return Err(BuildError::Escape),
         Expression::Like { expression, pattern, negated, escape: _ } => {
             Arc::new(LikeExpr::new(*negated, false, build(expression, input)?, build(pattern, input)?))
+        }
+        Expression::Required { expression, column } => {
+            Arc::new(Required::new(build(expression, input)?, column.clone()))
+        }
+        Expression::Field { expression, place } => {
+            let row = build(expression, input)?;
+            let returns = match row.data_type(input)? {
+                DataType::Struct(fields) if *place < fields.len() => fields[*place].data_type().clone(),
+                _ => return Err(BuildError::UnknownColumn(*place)),
+            };
+            Arc::new(Nested::new(Operation::Field(*place), vec![row], returns))
+        }
+        Expression::Element { expression, index } => {
+            let nested = build(expression, input)?;
+            let returns = nested::element_type(&nested.data_type(input)?)?;
+            Arc::new(Nested::new(Operation::Element, vec![nested, build(index, input)?], returns))
+        }
+        Expression::Cardinality(inner) => {
+            Arc::new(Nested::new(Operation::Cardinality, vec![build(inner, input)?], DataType::Int32))
+        }
+        Expression::Construct { of, parts } => {
+            let parts = parts.iter().map(|value| build(value, input)).collect::<Result<_, _>>()?;
+            Arc::new(Nested::new(Operation::Construct, parts, of.clone()))
         }
         Expression::Call { function, arguments, returns } => {
             let implementation =
@@ -156,7 +190,7 @@ fn scalar(value: &Literal) -> ScalarValue {
 mod tests {
     use arrow::array::cast::AsArray;
     use arrow::array::{Int64Array, StringArray};
-    use arrow::datatypes::{DataType, Int64Type};
+    use arrow::datatypes::Int64Type;
 
     use super::*;
 

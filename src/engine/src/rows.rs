@@ -76,6 +76,7 @@ impl RowStore {
         self.places.len() - self.free.len()
     }
 
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -131,6 +132,7 @@ impl RowStore {
     }
 
     /// The numbers of all rows.
+    #[cfg(test)]
     pub fn ids(&self) -> impl Iterator<Item = RowId> {
         let present = |(_, place): &(usize, &Place)| **place != GONE;
         self.places.iter().enumerate().filter(present).map(|(id, _)| id as RowId)

@@ -12,7 +12,7 @@ use tidemill_model::control::{EngineCommand, EngineEvent, EngineStart};
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_model::snapshot::ApplicationPaths;
 use tidemill_model::status::Problem;
-use tidemill_plan::{Fields, NodeKind, StreamPlan, Watermark};
+use tidemill_plan::{Fields, NodeKind, PlanNode, StreamPlan, Watermark};
 use tidemill_storage::ApplicationStore;
 use tokio::runtime::Runtime;
 
@@ -212,7 +212,7 @@ fn open(
     let mut sources = Vec::new();
     let mut sinks = Vec::new();
     for (node, planned) in plan.nodes.iter().enumerate() {
-        let context = context(start, &planned.uid);
+        let context = context(start, planned);
         match &planned.kind {
             NodeKind::Source(source) => {
                 let connector = connector(connectors, &source.table)?;
@@ -263,13 +263,14 @@ fn open(
     Ok(Job { plan, stages, sources, sinks, restored, shared, stateful })
 }
 
-fn context(start: &EngineStart, uid: &str) -> TaskContext {
+fn context(start: &EngineStart, node: &PlanNode) -> TaskContext {
     let application = &start.job.application;
     TaskContext {
         application: format!("{}/{}", application.namespace, application.name),
         application_uid: application.uid.clone(),
-        operator: uid.to_string(),
+        operator: node.uid.clone(),
         parallelism: start.job.parallelism(),
+        changelog: node.changelog.clone(),
     }
 }
 

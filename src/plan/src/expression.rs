@@ -41,6 +41,28 @@ pub enum Expression {
         escape: Option<char>,
         negated: bool,
     },
+    /// The value, which must not be NULL: otherwise the job fails, and the column is named as this.
+    Required {
+        expression: Box<Expression>,
+        column: String,
+    },
+    /// A field of a ROW, by its place; NULL where the row is.
+    Field {
+        expression: Box<Expression>,
+        place: usize,
+    },
+    /// The element of an ARRAY with this number, an INT from 1, or the value of a MAP's key; NULL where there is none.
+    Element {
+        expression: Box<Expression>,
+        index: Box<Expression>,
+    },
+    /// How many elements an ARRAY or MAP has; INT.
+    Cardinality(Box<Expression>),
+    /// A ROW of its fields, an ARRAY of its elements, or a MAP of key, value, key, value ….
+    Construct {
+        of: DataType,
+        parts: Vec<Expression>,
+    },
     /// A function of [`crate::functions`], by its registered name.
     Call {
         function: String,

@@ -70,6 +70,9 @@ pub struct Table {
     pub connector: String,
     /// All further options, by Flink's names, such as `topic`, `properties.bootstrap.servers`, `format`.
     pub options: BTreeMap<String, String>,
+    /// The columns that tell the table's rows apart, if it says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub primary_key: Vec<String>,
 }
 
 /// Reads a table. The node's schema has the physical columns that the rest of the plan needs, in table order.

@@ -1,11 +1,12 @@
 //! Which rows of a plan may be taken back, and in which form that is told. Pure.
 
+use arrow_schema::Schema;
 use tidemill_plan::{Changelog, Clock, JoinKind, Keep, NodeKind, OverOrder, RankEmit, Table};
 
 /// Whether an operator's output only grows, given whether all its inputs do.
 pub(crate) fn only_grows(kind: &NodeKind, inputs: bool) -> bool {
     match kind {
-        NodeKind::Source(_) => true,
+        NodeKind::Source(source) => !reads_changes(&source.table),
         NodeKind::GroupAggregate(_) | NodeKind::Normalize(_) => false,
         NodeKind::WindowAggregate(_) | NodeKind::Sort(_) | NodeKind::MatchRecognize(_) => true,
         NodeKind::IntervalJoin(_) | NodeKind::TemporalJoin(_) => true,
@@ -58,9 +59,43 @@ pub(crate) fn needed(kind: &NodeKind, wanted: Wanted) -> Wanted {
 
 /// How a sink takes changes; none if it takes only rows that stay.
 pub(crate) fn taken_by(table: &Table) -> Option<Wanted> {
-    match table.connector.as_str() {
-        "blackhole" => Some(Wanted::Upsert),
-        "print" | "log" => Some(Wanted::Retract),
+    match (table.connector.as_str(), format_of(table)) {
+        ("blackhole" | UPSERT_KAFKA, _) => Some(Wanted::Upsert),
+        ("print" | "log", _) => Some(Wanted::Retract),
+        ("kafka", Some(DEBEZIUM)) => Some(Wanted::Retract),
         _ => None,
     }
+}
+
+/// The connector whose tables are changes by key.
+pub(crate) const UPSERT_KAFKA: &str = "upsert-kafka";
+/// The format whose records are changes.
+const DEBEZIUM: &str = "debezium-json";
+
+/// The name of the format of a table's records.
+pub(crate) fn format_of(table: &Table) -> Option<&str> {
+    table.options.get("value.format").or(table.options.get("format")).map(String::as_str)
+}
+
+/// Whether the rows that are read from a table come and go.
+pub(crate) fn reads_changes(table: &Table) -> bool {
+    table.connector == UPSERT_KAFKA || format_of(table) == Some(DEBEZIUM)
+}
+
+/// What the rows say that are read from a table as these columns.
+pub(crate) fn read_as(table: &Table, columns: &Schema) -> Changelog {
+    if !reads_changes(table) {
+        return Changelog::Append;
+    }
+    match table.connector.as_str() {
+        UPSERT_KAFKA => {
+            Changelog::Upsert { key: table.primary_key.iter().filter_map(|name| columns.index_of(name).ok()).collect() }
+        }
+        _ => Changelog::Retract,
+    }
+}
+
+/// Whether a table's columns are found by their places in a record, so that all have to be read.
+pub(crate) fn reads_by_place(table: &Table) -> bool {
+    matches!(format_of(table), Some("csv" | "raw"))
 }

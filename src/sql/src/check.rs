@@ -9,6 +9,7 @@ use tidemill_plan::{
     PatternExpression, PlanNode, Reference, StreamPlan, WindowAggregate, WindowOutput, Windows,
 };
 
+use crate::changelog::read_as;
 use crate::optimise::is_left_only;
 use crate::relation::Field;
 use crate::types::{self, INTERVAL, TIMESTAMP, timestamp_ltz};
@@ -35,6 +36,9 @@ pub(crate) fn violations(plan: &StreamPlan) -> Vec<String> {
 fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
     let types: Vec<DataType> = node.schema.fields().iter().map(|field| field.data_type().clone()).collect();
     match (&node.kind, inputs) {
+        (NodeKind::Source(source), []) if node.changelog != read_as(&source.table, &node.schema) => {
+            Err(format!("its changelog is not that of its table: {:?}", node.changelog))
+        }
         (NodeKind::Source(source), []) => match &source.watermark {
             Some(watermark) => expect(&[TIMESTAMP, timestamp_ltz()], &type_of(&watermark.expression, &node.schema)?),
             None => Ok(()),
@@ -204,7 +208,7 @@ pub(crate) fn type_over(expression: &Expression, fields: &[Field]) -> DataType {
 }
 
 /// The type that Arrow's kernels give.
-fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> {
+pub(crate) fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> {
     let of = |inner: &Expression| type_of(inner, input);
     let boolean = |inner: &Expression| of(inner).and_then(|found| expect(&[DataType::Boolean], &found));
     match expression {
@@ -214,7 +218,7 @@ fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> 
         Expression::Not(inner) | Expression::IsTrue(inner) | Expression::IsFalse(inner) => {
             boolean(inner).map(|()| DataType::Boolean)
         }
-        Expression::Negative(inner) => of(inner),
+        Expression::Negative(inner) | Expression::Required { expression: inner, .. } => of(inner),
         Expression::IsNull(inner) => of(inner).map(|_| DataType::Boolean),
         Expression::Cast { expression, to, .. } => of(expression).map(|_| to.clone()),
         Expression::Case { branches, otherwise } => {
@@ -237,7 +241,42 @@ fn type_of(expression: &Expression, input: &Schema) -> Result<DataType, String> 
             expect(&[DataType::Utf8], &of(expression)?)?;
             expect(&[DataType::Utf8], &of(pattern)?).map(|()| DataType::Boolean)
         }
+        Expression::Field { .. }
+        | Expression::Element { .. }
+        | Expression::Cardinality(_)
+        | Expression::Construct { .. } => nested_type(expression, &of),
         Expression::Call { function, arguments, returns } => call_type(function, arguments, returns, input),
+    }
+}
+
+fn nested_type(
+    expression: &Expression,
+    of: &dyn Fn(&Expression) -> Result<DataType, String>,
+) -> Result<DataType, String> {
+    match expression {
+        Expression::Field { expression, place } => match of(expression)? {
+            DataType::Struct(fields) => {
+                let field = fields.get(*place).ok_or(format!("the row has no field {place}"))?;
+                Ok(field.data_type().clone())
+            }
+            other => Err(format!("{other} has no fields")),
+        },
+        Expression::Element { expression, index } => {
+            let nested = of(expression)?;
+            let Some((key, element)) = types::element_of(&nested) else {
+                return Err(format!("{nested} has no elements"));
+            };
+            expect(&[key], &of(index)?).map(|()| element)
+        }
+        Expression::Cardinality(inner) => {
+            let nested = of(inner)?;
+            types::element_of(&nested).map(|_| DataType::Int32).ok_or(format!("{nested} has no elements"))
+        }
+        Expression::Construct { of: made, parts } => {
+            let wanted = types::parts_of(made, parts.len()).ok_or(format!("{made} is not made of parts"))?;
+            same(&wanted, &parts.iter().map(of).collect::<Result<Vec<_>, _>>()?).map(|()| made.clone())
+        }
+        _ => unreachable!("asked of nested types only"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checks tables: from `CREATE TABLE` or the catalog's text to [`Table`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{Ident, Spanned};
 use sqlparser::tokenizer::Span;
@@ -8,7 +8,8 @@ use tidemill_plan::{Expression, Watermark};
 
 use crate::bind::{Binder, Scope};
 use crate::catalog::{ColumnKind, TableDefinition};
-use crate::error::{Place, Result, SqlError, Warning};
+use crate::changelog::UPSERT_KAFKA;
+use crate::error::{Result, SqlError, Warning};
 use crate::relation::{Field, Role};
 use crate::settings::duration_ms;
 use crate::statement::{
@@ -48,6 +49,11 @@ pub(crate) fn define(create: &CreateTable) -> Result<Defined> {
 
 /// Checks a table of the catalog. Its errors name the table and its part.
 pub(crate) fn define_from_catalog(definition: &TableDefinition) -> Result<Defined> {
+    check(&written(definition)?, Origin::Catalog(&definition.name))
+}
+
+/// A table of the catalog as it would be created.
+pub(crate) fn written(definition: &TableDefinition) -> Result<CreateTable> {
     let part = |part: String| move |error: SqlError| error.in_table(&definition.name, part);
     let mut columns = Vec::with_capacity(definition.columns.len());
     for column in &definition.columns {
@@ -65,7 +71,7 @@ pub(crate) fn define_from_catalog(definition: &TableDefinition) -> Result<Define
         }),
         None => None,
     };
-    let create = CreateTable {
+    Ok(CreateTable {
         name: TableName { name: definition.name.clone(), span: Span::empty() },
         temporary: false,
         if_not_exists: false,
@@ -73,8 +79,8 @@ pub(crate) fn define_from_catalog(definition: &TableDefinition) -> Result<Define
         watermark,
         primary_key: definition.primary_key.iter().map(Ident::new).collect(),
         options: definition.options.clone(),
-    };
-    check(&create, Origin::Catalog(&definition.name))
+        like: None,
+    })
 }
 
 fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
@@ -203,16 +209,38 @@ fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, Option<u64>)> 
         let message = format!("the table `{}` has no 'connector' option", create.name.name);
         return Err(SqlError::new(span, message, "add WITH ('connector' = '…')"));
     };
+    let idle_timeout_ms = take_idle_timeout(&mut options, span)?;
+    let primary_key: Vec<String> = create.primary_key.iter().map(|key| key.value.clone()).collect();
+    let table = tidemill_plan::Table { name: create.name.name.clone(), connector, options, primary_key };
+    if table.connector == UPSERT_KAFKA && table.primary_key.is_empty() {
+        let message = format!("the table `{}` of the connector `{UPSERT_KAFKA}` has no primary key", table.name);
+        return Err(SqlError::new(span, message, "add PRIMARY KEY (…) NOT ENFORCED: it is the key of the records"));
+    }
+    Ok((table, idle_timeout_ms))
+}
+
+/// The options of watermarks are not the connector's.
+fn take_idle_timeout(options: &mut BTreeMap<String, String>, span: Span) -> Result<Option<u64>> {
     let idle_timeout_ms = options.remove(IDLE_TIMEOUT).map(|text| duration_ms(&text, span)).transpose()?;
     if let Some(key) = options.keys().find(|key| key.starts_with("scan.watermark.")) {
         let message = format!("the option '{key}' is not supported");
         return Err(SqlError::new(span, message, "leave it out; 'scan.watermark.idle-timeout' is supported"));
     }
-    let table = tidemill_plan::Table { name: create.name.name.clone(), connector, options };
-    Ok((table, idle_timeout_ms.filter(|timeout| *timeout > 0)))
+    Ok(idle_timeout_ms.filter(|timeout| *timeout > 0))
 }
 
-/// The place of a table's name in the text.
-pub(crate) fn place_of(name: &TableName) -> Place {
-    Place::from(name.span.start)
+/// The table with the options of a hint in the place of its own.
+pub(crate) fn with_options(table: &Table, hint: &BTreeMap<String, String>, span: Span) -> Result<Table> {
+    let mut options = hint.clone();
+    if options.contains_key("connector") {
+        let message = "a hint cannot change the connector of a table";
+        return Err(SqlError::new(span, message, "create another table"));
+    }
+    let idle_timeout_ms = take_idle_timeout(&mut options, span)?;
+    let mut table = table.clone();
+    table.table.options.extend(options);
+    if let Some(watermark) = &mut table.watermark {
+        watermark.idle_timeout_ms = idle_timeout_ms.or(watermark.idle_timeout_ms);
+    }
+    Ok(table)
 }

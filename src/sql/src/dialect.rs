@@ -1,9 +1,12 @@
 //! How Flink writes names, strings and calls.
 
-use sqlparser::ast::Expr;
+use sqlparser::ast::{CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
 use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+
+use crate::statement::parse_data_type;
 
 /// Back quotes for names, single quotes for strings, nothing that other systems add.
 #[derive(Debug)]
@@ -47,6 +50,20 @@ impl Dialect for FlinkDialect {
         true
     }
 
+    /// Casts to types that the stock parser does not know, and `MAP[key, value, …]`.
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let opens = parser.peek_nth_token_ref(1).token.clone();
+        let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        let parsed = match (word.keyword, opens) {
+            _ if word.quote_style.is_some() => return None,
+            (Keyword::CAST, Token::LParen) => parse_cast(parser, CastKind::Cast),
+            (Keyword::TRY_CAST, Token::LParen) => parse_cast(parser, CastKind::TryCast),
+            (Keyword::MAP, Token::LBracket) => parse_map(parser),
+            _ => return None,
+        };
+        Some(parsed.and_then(|root| parser.parse_compound_expr(root, Vec::new())))
+    }
+
     /// The stock parser takes everything after `IS DISTINCT FROM`, `AND` included, for its right side.
     fn parse_infix(&self, parser: &mut Parser, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
         let distinct = parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]);
@@ -57,4 +74,37 @@ impl Dialect for FlinkDialect {
         let build = if distinct { Expr::IsDistinctFrom } else { Expr::IsNotDistinctFrom };
         Some(right.map(|right| build(Box::new(left.clone()), Box::new(right))))
     }
+}
+
+fn parse_cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> {
+    parser.next_token();
+    parser.expect_token(&Token::LParen)?;
+    let expr = Box::new(parser.parse_expr()?);
+    parser.expect_keyword(Keyword::AS)?;
+    let data_type = parse_data_type(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
+}
+
+/// As a call of a function MAP.
+fn parse_map(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let name = parser.parse_identifier()?;
+    parser.expect_token(&Token::LBracket)?;
+    let parts = parser.parse_comma_separated0(Parser::parse_expr, Token::RBracket)?;
+    parser.expect_token(&Token::RBracket)?;
+    let argument = |part| FunctionArg::Unnamed(FunctionArgExpr::Expr(part));
+    Ok(Expr::Function(Function {
+        name: vec![name].into(),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: parts.into_iter().map(argument).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }))
 }

@@ -14,14 +14,20 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
         | Expression::IsNull(inner)
         | Expression::IsTrue(inner)
         | Expression::IsFalse(inner)
-        | Expression::Cast { expression: inner, .. } => vec![inner],
+        | Expression::Cast { expression: inner, .. }
+        | Expression::Required { expression: inner, .. }
+        | Expression::Field { expression: inner, .. }
+        | Expression::Cardinality(inner) => vec![inner],
+        Expression::Element { expression, index } => vec![expression, index],
         Expression::Case { branches, otherwise } => {
             let branches = branches.iter().flat_map(|(condition, value)| [condition, value]);
             branches.chain(otherwise.as_deref()).collect()
         }
         Expression::InList { expression, list, .. } => std::iter::once(&**expression).chain(list).collect(),
         Expression::Like { expression, pattern, .. } => vec![expression, pattern],
-        Expression::Call { arguments, .. } => arguments.iter().collect(),
+        Expression::Construct { parts: inner, .. } | Expression::Call { arguments: inner, .. } => {
+            inner.iter().collect()
+        }
     }
 }
 
@@ -58,6 +64,20 @@ pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expr
             escape: *escape,
             negated: *negated,
         },
+        Expression::Required { expression, column } => {
+            Expression::Required { expression: boxed(expression), column: column.clone() }
+        }
+        Expression::Field { expression, place } => match deep(expression) {
+            Expression::Construct { mut parts, .. } if *place < parts.len() => parts.swap_remove(*place),
+            row => Expression::Field { expression: Box::new(row), place: *place },
+        },
+        Expression::Element { expression, index } => {
+            Expression::Element { expression: boxed(expression), index: boxed(index) }
+        }
+        Expression::Cardinality(inner) => Expression::Cardinality(boxed(inner)),
+        Expression::Construct { of, parts } => {
+            Expression::Construct { of: of.clone(), parts: parts.iter().map(deep).collect() }
+        }
         Expression::Call { function, arguments, returns } => Expression::Call {
             function: function.clone(),
             arguments: arguments.iter().map(deep).collect(),
@@ -79,5 +99,14 @@ pub(crate) fn uses(expression: &Expression, place: usize) -> usize {
     match expression {
         Expression::Column(column) => usize::from(*column == place),
         other => children(other).into_iter().map(|child| uses(child, place)).sum(),
+    }
+}
+
+/// The column whose values an expression hands on as they are.
+pub(crate) fn handed_on(expression: &Expression) -> Option<usize> {
+    match expression {
+        Expression::Column(place) => Some(*place),
+        Expression::Required { expression, .. } => handed_on(expression),
+        _ => None,
     }
 }

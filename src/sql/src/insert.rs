@@ -4,28 +4,27 @@ use sqlparser::ast::{Query, Select, SelectItem, SetExpr, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::Expression;
 
-use crate::bind::{Typed, assign};
-use crate::definition::place_of;
-use crate::error::{Result, SqlError, Warning};
-use crate::relation::{Field, Relation};
+use crate::bind::{Binder, Scope, Typed, assign};
+use crate::error::{Result, SqlError};
+use crate::relation::{Field, Relation, conjunction};
+use crate::settings::NotNull;
 use crate::statement::Insert;
 use crate::table::Table;
 use crate::types;
 
-#[derive(Debug)]
-pub(crate) struct Matched {
-    pub relation: Relation,
-    pub warnings: Vec<Warning>,
-}
-
 /// Brings the query's columns to the table's, by place, with the casts that need no saying.
-pub(crate) fn match_columns(relation: Relation, table: &Table, insert: &Insert) -> Result<Matched> {
+pub(crate) fn match_columns(relation: Relation, table: &Table, insert: &Insert, not_null: NotNull) -> Result<Relation> {
     let targets = targets(table, insert)?;
     check_count(&relation, &targets, table, insert)?;
     let spans = item_spans(&insert.query, relation.fields.len());
-    let mut warnings = Vec::new();
+    let mut required = Vec::new();
     let mut projection = Vec::with_capacity(table.physical.len());
     for field in &table.physical {
+        if let Some((_, written)) = insert.fixed.iter().find(|(name, _)| name.value == field.name) {
+            let value = Binder::over(&Scope::default()).bind(written)?;
+            projection.push(assigned(value, field, None, written.span(), table)?.expression);
+            continue;
+        }
         let source = targets.iter().position(|target| target.name == field.name);
         let (value, span) = match source {
             Some(place) => (column(&relation, place), spans[place]),
@@ -33,16 +32,33 @@ pub(crate) fn match_columns(relation: Relation, table: &Table, insert: &Insert) 
         };
         let described = source.map(|place| relation.fields[place].name.clone());
         let value = assigned(value, field, described.as_deref(), span, table)?;
-        if value.nullable && !field.nullable {
-            warnings.push(Warning { place: place_of(&insert.table), message: not_null(field, table) });
+        if field.nullable || matches!(value.expression, Expression::Literal(_)) && !value.nullable {
+            projection.push(value.expression);
+            continue;
         }
-        projection.push(value.expression);
+        if source.is_none() {
+            let message =
+                format!("the column `{}` of `{}` is NOT NULL but gets no value", field.name, table.table.name);
+            return Err(SqlError::new(span, message, "insert a value into it"));
+        }
+        required.push(projection.len());
+        projection.push(match not_null {
+            NotNull::FailsTheJob => {
+                let column = format!("`{}`.`{}`", table.table.name, field.name);
+                Expression::Required { expression: value.boxed(), column }
+            }
+            NotNull::DropsTheRow => value.expression,
+        });
     }
-    Ok(Matched { relation: relation.calc(None, projection, table.physical.clone()), warnings })
-}
-
-fn not_null(field: &Field, table: &Table) -> String {
-    format!("the column `{}` of `{}` is NOT NULL but may get NULL; that is not checked", field.name, table.table.name)
+    let relation = relation.calc(None, projection, table.physical.clone());
+    let is_there = |place| Expression::Not(Box::new(Expression::IsNull(Box::new(Expression::Column(place)))));
+    Ok(match not_null {
+        NotNull::FailsTheJob => relation,
+        NotNull::DropsTheRow => match conjunction(required.into_iter().map(is_there).collect()) {
+            Some(condition) => relation.filtered(condition),
+            None => relation,
+        },
+    })
 }
 
 fn column(relation: &Relation, place: usize) -> Typed {
@@ -52,8 +68,15 @@ fn column(relation: &Relation, place: usize) -> Typed {
 
 /// The table's columns that get the query's, in the query's order.
 fn targets<'a>(table: &'a Table, insert: &Insert) -> Result<Vec<&'a Field>> {
+    let is_fixed = |name: &str| insert.fixed.iter().any(|(fixed, _)| fixed.value == name);
+    for (name, _) in &insert.fixed {
+        if !table.physical.iter().any(|field| field.name == name.value) {
+            let message = format!("`{}` has no stored column `{}`", table.table.name, name.value);
+            return Err(SqlError::new(name.span, message, format!("it has {}", list(&table.physical))));
+        }
+    }
     if insert.columns.is_empty() {
-        return Ok(table.physical.iter().collect());
+        return Ok(table.physical.iter().filter(|field| !is_fixed(&field.name)).collect());
     }
     let mut targets: Vec<&Field> = Vec::with_capacity(insert.columns.len());
     for name in &insert.columns {
@@ -62,7 +85,7 @@ fn targets<'a>(table: &'a Table, insert: &Insert) -> Result<Vec<&'a Field>> {
             let message = format!("`{}` has no stored column `{}`", table.table.name, name.value);
             SqlError::new(name.span, message, format!("it has {}", list(&table.physical)))
         })?;
-        if targets.contains(&field) {
+        if targets.contains(&field) || is_fixed(&field.name) {
             return Err(SqlError::new(
                 name.span,
                 format!("the column `{}` is named twice", name.value),
@@ -102,9 +125,8 @@ fn assigned(value: Typed, field: &Field, source: Option<&str>, span: Span, table
     let from = types::name(&value.data_type);
     assign(value, &field.data_type, span).unwrap_or_else(|| {
         let to = types::name(&field.data_type);
-        let source = source.unwrap_or_default();
-        let message =
-            format!("the query's column `{source}` is {from} but `{}`.`{}` is {to}", table.table.name, field.name);
+        let what = source.map_or("the value".to_string(), |source| format!("the query's column `{source}`"));
+        let message = format!("{what} is {from} but `{}`.`{}` is {to}", table.table.name, field.name);
         Err(SqlError::new(span, message, format!("CAST it to {to}")))
     })
 }

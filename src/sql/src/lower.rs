@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use tidemill_plan::{
-    Calc, Changelog, Expression, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Watermark,
+    Calc, Changelog, Deduplicate, Expression, GroupAggregate, NamedExpression, NodeKind, Normalize, Over, PlanNode,
+    Rank, RankEmit, Sink, Source, StreamPlan, Watermark,
 };
 
-use crate::changelog::{Wanted, chosen, needed, only_grows, taken_by};
+use crate::changelog::{Wanted, chosen, needed, only_grows, read_as, taken_by};
 use crate::error::{Result, SqlError};
-use crate::expressions::substitute;
+use crate::expressions::{handed_on, substitute};
 use crate::optimise::{ScanColumns, needed_of_tables, prune, simplify};
 use crate::relation::{Field, Node, Relation};
 use crate::session::{Inserted, Script};
@@ -74,6 +75,12 @@ impl Layout<'_> {
             return Err(SqlError::new(inserted.span, message, remedy));
         }
         let wanted = taken.unwrap_or(Wanted::Retract);
+        let (relation, wanted) = match wanted {
+            // A row that is deleted need not have more than its key, so more cannot be asked of it.
+            Wanted::Upsert if asks_beyond_key(table) => (keyed(relation, table), Wanted::Retract),
+            Wanted::Upsert => (keyed(relation, table), Wanted::Upsert),
+            Wanted::Retract => (relation, Wanted::Retract),
+        };
         let input = self.place(relation, Purpose { sink: name, names: Names::AreRead, wanted })?;
         let uid = self.unique(&format!("sink-{}", word(name)), Numbering::FromTwo);
         let changelog = self.nodes[input].changelog.clone();
@@ -112,11 +119,12 @@ impl Layout<'_> {
 
     fn operator(
         &mut self,
-        kind: NodeKind,
+        mut kind: NodeKind,
         inputs: Vec<Relation>,
         schema: SchemaRef,
         purpose: Purpose<'_>,
     ) -> Result<usize> {
+        set_ttl(&mut kind, self.settings.state_ttl_ms);
         let below = Purpose { names: Names::AreNot, wanted: needed(&kind, purpose.wanted), ..purpose };
         let mut places = Vec::with_capacity(inputs.len());
         for input in inputs {
@@ -164,9 +172,21 @@ impl Layout<'_> {
         });
         let uid = self.unique(&format!("source-{}", word(name)), Numbering::FromTwo);
         let kind = NodeKind::Source(Source { table: table.table.clone(), watermark });
-        let place = self.push(PlanNode { uid, inputs: Vec::new(), kind, schema, changelog: Changelog::Append });
+        let changelog = read_as(&table.table, &schema);
+        let mut place = self.push(PlanNode { uid, inputs: Vec::new(), kind, schema, changelog });
+        if let Changelog::Upsert { key } = &self.nodes[place].changelog {
+            place = self.normalize(place, key.clone(), name);
+        }
         self.sources.insert(name.clone(), place);
         place
+    }
+
+    /// The rows of a source of upserts, with what they replace.
+    fn normalize(&mut self, place: usize, keys: Vec<usize>, name: &str) -> usize {
+        let schema = self.nodes[place].schema.clone();
+        let kind = NodeKind::Normalize(Normalize { keys, state_ttl_ms: self.settings.state_ttl_ms });
+        let uid = self.unique(&format!("normalize-{}", word(name)), Numbering::FromTwo);
+        self.push(PlanNode { uid, inputs: vec![place], kind, schema, changelog: Changelog::Retract })
     }
 
     fn push(&mut self, node: PlanNode) -> usize {
@@ -181,6 +201,46 @@ impl Layout<'_> {
         let uid = candidates.find(|uid| !self.uids.contains(uid)).unwrap_or_default();
         self.uids.insert(uid.clone());
         uid
+    }
+}
+
+/// The relation as a table with a primary key can take its changes: by that key. If they do not come by it, the rows of
+/// each key are held together first, and the first of them stands for it (there is one, unless the key is no key).
+fn keyed(relation: Relation, table: &Table) -> Relation {
+    let place = |name: &String| table.physical.iter().position(|field| field.name == *name);
+    let partition: Vec<usize> = table.table.primary_key.iter().filter_map(place).collect();
+    let by_key = key_of(&relation).is_some_and(|key| BTreeSet::from_iter(key) == partition.iter().copied().collect());
+    if partition.is_empty() || relation.only_grows() || by_key {
+        return relation;
+    }
+    let rank = Rank {
+        partition,
+        order: Vec::new(),
+        first: 1,
+        last: 1,
+        with_number: false,
+        emit: RankEmit::Changes,
+        state_ttl_ms: None,
+    };
+    let fields = relation.fields.clone();
+    Relation::operator(NodeKind::Rank(rank), vec![relation], fields)
+}
+
+/// Whether columns besides the key must not be NULL.
+fn asks_beyond_key(table: &Table) -> bool {
+    table.physical.iter().any(|field| !field.nullable && !table.table.primary_key.contains(&field.name))
+}
+
+/// How long an operator keeps what nothing comes for, where it would keep it for ever.
+fn set_ttl(kind: &mut NodeKind, ttl_ms: Option<u64>) {
+    match kind {
+        NodeKind::GroupAggregate(GroupAggregate { state_ttl_ms, .. })
+        | NodeKind::Rank(Rank { state_ttl_ms, emit: RankEmit::Changes, .. })
+        | NodeKind::Deduplicate(Deduplicate { state_ttl_ms, .. })
+        | NodeKind::Normalize(Normalize { state_ttl_ms, .. })
+        | NodeKind::Over(Over { state_ttl_ms, .. }) => *state_ttl_ms = state_ttl_ms.or(ttl_ms),
+        NodeKind::Join(join) => join.state_ttl_ms = join.state_ttl_ms.map(|own| own.or(ttl_ms)),
+        _ => {}
     }
 }
 
@@ -230,7 +290,8 @@ fn stem(kind: &NodeKind) -> &'static str {
 
 /// Whether a calculation hands on, as they are, the columns that tell the rows of its input apart, if there are such.
 fn keeps_keys(input: &Relation, projection: &[Expression]) -> bool {
-    key_of(input).is_none_or(|key| key.iter().all(|place| projection.contains(&Expression::Column(*place))))
+    let is_kept = |place: &usize| projection.iter().any(|expression| handed_on(expression) == Some(*place));
+    key_of(input).is_none_or(|key| key.iter().all(is_kept))
 }
 
 /// The columns that tell the rows of an upsert stream apart, if a relation can be one.
@@ -241,7 +302,7 @@ fn key_of(relation: &Relation) -> Option<Vec<usize>> {
             Changelog::Append | Changelog::Retract => None,
         },
         Node::Calc { input, filter: None, projection } => {
-            let place = |key: usize| projection.iter().position(|column| *column == Expression::Column(key));
+            let place = |key: usize| projection.iter().position(|column| handed_on(column) == Some(key));
             key_of(input)?.into_iter().map(place).collect()
         }
         Node::Calc { .. } | Node::Scan { .. } | Node::Joined { .. } | Node::Pending { .. } => None,
@@ -254,7 +315,7 @@ fn moved(changelog: &Changelog, projection: &[Expression]) -> Changelog {
         Changelog::Append => Changelog::Append,
         Changelog::Retract => Changelog::Retract,
         Changelog::Upsert { key } => {
-            let place = |key: &usize| projection.iter().position(|column| *column == Expression::Column(*key));
+            let place = |key: &usize| projection.iter().position(|column| handed_on(column) == Some(*key));
             Changelog::Upsert { key: key.iter().filter_map(place).collect() }
         }
     }

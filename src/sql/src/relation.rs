@@ -146,7 +146,7 @@ impl Relation {
     /// Whether rows that have come are never taken back.
     pub(crate) fn only_grows(&self) -> bool {
         match &self.node {
-            Node::Scan { .. } => true,
+            Node::Scan { table, .. } => !crate::changelog::reads_changes(&table.table),
             Node::Calc { input, .. } | Node::Pending { input, .. } => input.only_grows(),
             Node::Joined { kind, left, right, .. } => {
                 matches!(kind, JoinKind::Inner | JoinKind::Semi) && left.only_grows() && right.only_grows()
@@ -177,6 +177,7 @@ pub(crate) fn conjunction(conditions: Vec<Expression>) -> Option<Expression> {
 pub(crate) fn is_fallible(expression: &Expression) -> bool {
     let here = match expression {
         Expression::Cast { or_null, .. } => !or_null,
+        Expression::Required { .. } => true,
         Expression::Binary { operator, .. } => matches!(operator, BinaryOperator::Divide | BinaryOperator::Modulo),
         _ => false,
     };

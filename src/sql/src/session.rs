@@ -10,7 +10,9 @@ use crate::bind::near;
 use crate::catalog::TableDefinition;
 use crate::definition::{self, Defined};
 use crate::error::{Place, Result, SqlError, Warning};
+use crate::hints::Hints;
 use crate::insert;
+use crate::like;
 use crate::query::{self, Planner, Tables};
 use crate::relation::{Field, Relation, Role};
 use crate::settings::Settings;
@@ -38,34 +40,45 @@ pub(crate) struct Inserted {
 }
 
 pub(crate) fn read(text: &str, catalog: &[TableDefinition]) -> Result<Script> {
-    let mut session = Session::new(catalog);
-    for tokens in tokens::statements(text)? {
+    executed(text, catalog)?.finish(text)
+}
+
+fn executed<'a>(text: &str, catalog: &'a [TableDefinition]) -> Result<Session<'a>> {
+    let (statements, hints) = tokens::statements(text)?;
+    let (hints, warnings) = Hints::read(&hints)?;
+    let mut session = Session::new(catalog, hints, warnings);
+    for tokens in statements {
         for placed in statement::parse(tokens)? {
             let start = placed.start;
             session.execute(placed).map_err(|error| error.or_at(start))?;
         }
     }
-    session.finish(text)
+    Ok(session)
 }
 
 /// The columns of a query behind a text of definitions.
 pub(crate) fn columns(definitions: &str, query: &str) -> Result<Vec<Field>> {
-    let mut session = Session::new(&[]);
-    for tokens in tokens::statements(definitions)? {
-        for placed in statement::parse(tokens)? {
-            session.execute(placed)?;
-        }
-    }
+    let mut session = executed(definitions, &[])?;
+    let (statements, hints) = tokens::statements(query)?;
+    (session.hints, _) = Hints::read(&hints)?;
     let mut fields = Vec::new();
-    for tokens in tokens::statements(query)? {
+    for tokens in statements {
         fields = Planner::new(&session).query(&*statement::parse_query_alone(tokens)?)?.fields;
     }
     Ok(fields)
 }
 
+/// A table's options, and the idle timeout of its watermark.
+type ReadWith = (BTreeMap<String, String>, Option<u64>);
+
 struct Session<'a> {
     catalog: &'a [TableDefinition],
+    hints: Hints,
     tables: BTreeMap<String, Rc<Table>>,
+    /// How the tables of the text were created.
+    created: BTreeMap<String, CreateTable>,
+    /// The options that tables are read with.
+    read_with: RefCell<BTreeMap<String, ReadWith>>,
     views: BTreeMap<String, Relation>,
     /// Tables of the catalog, checked when they are first used: an unused one may be wrong.
     loaded: RefCell<BTreeMap<String, Rc<Table>>>,
@@ -79,15 +92,18 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(catalog: &'a [TableDefinition]) -> Self {
+    fn new(catalog: &'a [TableDefinition], hints: Hints, warnings: Vec<Warning>) -> Self {
         Self {
             catalog,
+            hints,
             tables: BTreeMap::new(),
+            created: BTreeMap::new(),
+            read_with: RefCell::default(),
             views: BTreeMap::new(),
             loaded: RefCell::default(),
             read: RefCell::default(),
             written: BTreeSet::new(),
-            warnings: RefCell::default(),
+            warnings: RefCell::new(warnings),
             settings: Settings::default(),
             inserts: Vec::new(),
             open_set: None,
@@ -107,6 +123,7 @@ impl<'a> Session<'a> {
         match placed.statement {
             Statement::CreateTable(create) => outside_set("CREATE TABLE").and_then(|()| self.create_table(&create)),
             Statement::CreateView(create) => outside_set("CREATE VIEW").and_then(|()| self.create_view(&create)),
+            Statement::Drop(drop) => outside_set("DROP").and_then(|()| self.drop(&drop)),
             Statement::Set(set) => outside_set("SET").and_then(|()| self.set(&set)),
             Statement::Insert(insert) => self.insert(&insert),
             Statement::BeginSet => match self.open_set.replace(start) {
@@ -128,10 +145,49 @@ impl<'a> Session<'a> {
         if !self.is_new(&create.name, create.temporary, create.if_not_exists)? {
             return Ok(());
         }
-        let Defined { table, warnings } = definition::define(create)?;
+        // A table is read by one source, which goes by its name.
+        if self.read_with.get_mut().contains_key(&create.name.name) {
+            let message = format!("a former table `{}` has been read", create.name.name);
+            return Err(SqlError::new(create.name.span, message, "use another name"));
+        }
+        let create = match &create.like {
+            Some(like) => like::merged(&self.written(&like.table)?, create, like)?,
+            None => create.clone(),
+        };
+        let Defined { table, warnings } = definition::define(&create)?;
         self.warnings.get_mut().extend(warnings);
         self.tables.insert(create.name.name.clone(), Rc::new(table));
+        self.created.insert(create.name.name.clone(), create);
         Ok(())
+    }
+
+    /// How a table was created that another one is to be like.
+    fn written(&self, name: &TableName) -> Result<CreateTable> {
+        if let Some(create) = self.created.get(&name.name) {
+            return Ok(create.clone());
+        }
+        if self.views.contains_key(&name.name) {
+            return Err(SqlError::new(name.span, format!("`{}` is a view", name.name), "name a table"));
+        }
+        match self.catalog.iter().find(|table| table.name == name.name) {
+            Some(definition) => definition::written(definition),
+            None => Err(self.unknown(&name.name, name.span)),
+        }
+    }
+
+    /// Forgets a table or view of the text. What has been planned with it stays.
+    fn drop(&mut self, drop: &statement::Drop) -> Result<()> {
+        let name = &drop.name.name;
+        let dropped = match drop.is_view {
+            true => self.views.remove(name).is_some(),
+            false => self.created.remove(name).is_some() && self.tables.remove(name).is_some(),
+        };
+        if dropped || drop.if_exists {
+            return Ok(());
+        }
+        let what = if drop.is_view { "view" } else { "table" };
+        let message = format!("the text has created no {what} `{name}`");
+        Err(SqlError::new(drop.name.span, message, "leave DROP out, or write IF EXISTS"))
     }
 
     fn create_view(&mut self, create: &CreateView) -> Result<()> {
@@ -177,14 +233,16 @@ impl<'a> Session<'a> {
         if self.views.contains_key(&name.name) {
             return Err(SqlError::new(name.span, format!("`{}` is a view", name.name), "insert into a table"));
         }
-        let table = self.table(&name.name, name.span)?;
+        let mut table = self.table(&name.name, name.span)?;
+        if let Some(options) = self.hints.of(name.span) {
+            table = Rc::new(definition::with_options(&table, options, name.span)?);
+        }
         let relation = query::completed(Planner::new(self).query(&insert.query)?)?;
-        let matched = insert::match_columns(relation, &table, insert)?;
-        self.warnings.get_mut().extend(matched.warnings);
+        let relation = insert::match_columns(relation, &table, insert, self.settings.not_null)?;
         if table.in_catalog {
             self.written.insert(name.name.clone());
         }
-        self.inserts.push(Inserted { relation: matched.relation, table, span: name.span });
+        self.inserts.push(Inserted { relation, table, span: name.span });
         Ok(())
     }
 
@@ -224,6 +282,7 @@ impl<'a> Session<'a> {
                 "write END; after its last INSERT",
             ));
         }
+        self.hints.finish()?;
         if self.inserts.is_empty() {
             let line = text.lines().count().max(1) as u64;
             return Err(SqlError::at(
@@ -248,7 +307,21 @@ impl Tables for Session<'_> {
         if let Some(view) = self.views.get(name) {
             return Ok(view.clone());
         }
-        let table = self.table(name, span)?;
+        let mut table = self.table(name, span)?;
+        if let Some(options) = self.hints.of(span) {
+            table = Rc::new(definition::with_options(&table, options, span)?);
+        }
+        let idle_timeout_ms = table.watermark.as_ref().and_then(|watermark| watermark.idle_timeout_ms);
+        let options: ReadWith = (table.table.options.clone(), idle_timeout_ms);
+        if *self.read_with.borrow_mut().entry(name.to_string()).or_insert_with(|| options.clone()) != options {
+            let message =
+                format!("`{name}` is read with other options elsewhere in the text, and a table is read once");
+            return Err(SqlError::new(
+                span,
+                message,
+                "give the same hint everywhere, or create a second table LIKE it",
+            ));
+        }
         if table.in_catalog {
             self.read.borrow_mut().insert(name.to_string());
         }

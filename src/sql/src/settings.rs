@@ -11,11 +11,24 @@ use crate::statement::Set;
 pub(crate) struct Settings {
     /// A split without records for this long does not hold the others back.
     pub idle_timeout_ms: Option<u64>,
+    /// State that nothing has come for for this long is forgotten.
+    pub state_ttl_ms: Option<u64>,
+    pub not_null: NotNull,
+}
+
+/// What becomes of a row with NULL in a column of its table that is NOT NULL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NotNull {
+    #[default]
+    FailsTheJob,
+    DropsTheRow,
 }
 
 #[derive(Clone, Copy)]
 enum Meaning {
     IdleTimeout,
+    StateTtl,
+    NotNull,
     /// Has this value, whatever is set.
     Fixed(&'static str, &'static str),
     /// Is said somewhere else.
@@ -30,7 +43,8 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("table.exec.source.idle-timeout", Meaning::IdleTimeout),
     ("table.local-time-zone", Meaning::Fixed("UTC", ZONE)),
     ("execution.runtime-mode", Meaning::Fixed("streaming", STREAMING)),
-    ("table.exec.sink.not-null-enforcer", Meaning::Fixed("ERROR", "filter out NULLs with WHERE")),
+    ("table.exec.state.ttl", Meaning::StateTtl),
+    ("table.exec.sink.not-null-enforcer", Meaning::NotNull),
     ("table.dml-sync", Meaning::Fixed("false", "leave it out: an application always runs by itself")),
     ("pipeline.name", Meaning::Elsewhere("name the Application by metadata.name")),
     ("parallelism.default", Meaning::Elsewhere("set spec.scaling of the Application")),
@@ -61,6 +75,14 @@ impl Settings {
                 self.idle_timeout_ms = Some(duration_ms(&set.value, set.span)?).filter(|timeout| *timeout > 0);
                 Ok(None)
             }
+            Meaning::StateTtl => {
+                self.state_ttl_ms = Some(duration_ms(&set.value, set.span)?).filter(|ttl| *ttl > 0);
+                Ok(None)
+            }
+            Meaning::NotNull => {
+                self.not_null = not_null(set)?;
+                Ok(None)
+            }
             Meaning::Fixed(value, _) if set.value.eq_ignore_ascii_case(value) => Ok(None),
             Meaning::Fixed(value, remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' can only be '{value}'", set.key), *remedy))
@@ -70,6 +92,14 @@ impl Settings {
             }
             Meaning::Tuning => Ok(Some(format!("'{}' has no effect: it tunes Flink's own engine", set.key))),
         }
+    }
+}
+
+fn not_null(set: &Set) -> Result<NotNull> {
+    match set.value.to_ascii_uppercase().as_str() {
+        "ERROR" => Ok(NotNull::FailsTheJob),
+        "DROP" => Ok(NotNull::DropsTheRow),
+        _ => Err(SqlError::new(set.span, format!("'{}' can be ERROR or DROP", set.key), "choose one of the two")),
     }
 }
 

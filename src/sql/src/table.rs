@@ -2,9 +2,10 @@
 
 use tidemill_plan::{Expression, Watermark};
 
+use crate::changelog::{reads_by_place, reads_changes};
 use crate::relation::{Field, Node, Relation, Role};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub table: tidemill_plan::Table,
     /// The columns that are stored, in the table's order.
@@ -20,6 +21,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// The stored columns that have to be read whoever reads the table: those that tell changes apart, or all where they
+    /// are found by their places.
+    pub(crate) fn always_read(&self) -> Vec<usize> {
+        let is_key = |name: &String| self.table.primary_key.contains(name);
+        let (changes, by_place) = (reads_changes(&self.table), reads_by_place(&self.table));
+        let places = self.physical.iter().enumerate();
+        places.filter(|(_, field)| by_place || changes && is_key(&field.name)).map(|(place, _)| place).collect()
+    }
+
     /// Reading the table: its columns, computed ones included.
     pub(crate) fn scan(self: &std::rc::Rc<Self>) -> Relation {
         let stored = self.physical.iter().map(|field| Field { role: Role::Plain, ..field.clone() }).collect();

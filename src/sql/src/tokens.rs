@@ -31,40 +31,81 @@ const REFUSED: &[(&[&str], &str, &str)] = &[(
     "leave the braces out: only MEASURES are put out anyway",
 )];
 
-/// The statements of a text, which are separated by semicolons.
-pub(crate) fn statements(text: &str) -> Result<Vec<StatementTokens>> {
-    let tokens = within_as_definition(rewrite(tokenize(text)?));
+/// A comment that begins with `+`.
+#[derive(Clone, Debug)]
+pub(crate) struct WrittenHint {
+    /// What stands between `/*+` and `*/`.
+    pub text: String,
+    pub at: Location,
+    /// Where the name begins that stands before it.
+    pub behind: Option<Location>,
+}
+
+/// The statements of a text, which are separated by semicolons, and its hints.
+pub(crate) fn statements(text: &str) -> Result<(Vec<StatementTokens>, Vec<WrittenHint>)> {
+    let (tokens, hints) = tokenize_with_hints(text)?;
+    let tokens = within_as_definition(rewrite(tokens));
     refuse_words(&tokens)?;
     let parts = tokens.split(|token| token.token == Token::SemiColon);
-    Ok(parts.filter(|part| !part.is_empty()).map(|part| StatementTokens(part.to_vec())).collect())
+    let statements = parts.filter(|part| !part.is_empty()).map(|part| StatementTokens(part.to_vec()));
+    Ok((statements.collect(), hints))
 }
 
 /// The tokens of a piece of SQL, such as an expression.
 pub(crate) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
+    let (tokens, hints) = tokenize_with_hints(text)?;
+    match hints.first() {
+        None => Ok(tokens),
+        Some(hint) => Err(SqlError::at_location(hint.at, "a hint cannot stand here", "leave it out")),
+    }
+}
+
+fn tokenize_with_hints(text: &str) -> Result<(Vec<TokenWithSpan>, Vec<WrittenHint>)> {
     let tokens = Tokenizer::new(&FlinkDialect, text).tokenize_with_location().map_err(|error| {
         let message = format!("the text cannot be read here: {}", error.message);
         SqlError::at_location(error.location, message, "check quotes and comments before this place")
     })?;
     let mut kept = Vec::with_capacity(tokens.len());
+    let mut hints = Vec::new();
     for token in tokens {
         match &token.token {
-            Token::Whitespace(Whitespace::MultiLineComment(hint)) if hint.starts_with('+') => {
-                return Err(SqlError::at_location(
-                    token.span.start,
-                    "hints are not supported",
-                    "put options into the WITH clause of the table",
-                ));
-            }
+            Token::Whitespace(Whitespace::MultiLineComment(hint)) if hint.starts_with('+') => hints.push(WrittenHint {
+                text: hint[1..].to_string(),
+                at: token.span.start,
+                behind: name_at_end(&kept),
+            }),
             Token::Whitespace(_) => {}
             Token::DoubleQuotedString(text) => {
                 let message = format!("double quotes have no meaning in Flink SQL: \"{text}\"");
                 let remedy = "use single quotes around strings and back quotes around names";
                 return Err(SqlError::at_location(token.span.start, message, remedy));
             }
+            // Ends two nested types. Flink has no such operator.
+            Token::ShiftRight => {
+                let half = TokenWithSpan { token: Token::Gt, ..token };
+                kept.extend([half.clone(), half]);
+            }
             _ => kept.push(token),
         }
     }
-    Ok(kept)
+    Ok((kept, hints))
+}
+
+/// Where the name begins, which may have parts, that the tokens end with.
+fn name_at_end(tokens: &[TokenWithSpan]) -> Option<Location> {
+    let is_word = |token: &TokenWithSpan| matches!(token.token, Token::Word(_));
+    let mut rest = tokens;
+    let mut start = None;
+    while let [before @ .., last] = rest
+        && is_word(last)
+    {
+        start = Some(last.span.start);
+        match before {
+            [before @ .., dot] if dot.token == Token::Period => rest = before,
+            _ => break,
+        }
+    }
+    start
 }
 
 fn refuse_words(tokens: &[TokenWithSpan]) -> Result<()> {
@@ -169,7 +210,7 @@ mod tests {
     }
 
     fn check(sql: &str, expected: &[&str]) {
-        let found: Vec<String> = statements(sql).unwrap().iter().map(|statement| text(&statement.0)).collect();
+        let found: Vec<String> = statements(sql).unwrap().0.iter().map(|statement| text(&statement.0)).collect();
         assert_eq!(found, expected);
     }
 
@@ -211,14 +252,22 @@ mod tests {
 
     #[test]
     fn places_survive_the_rewrite() {
-        let statements = statements("x;\n  TUMBLE(TABLE t)").unwrap();
+        let (statements, _) = statements("x;\n  TUMBLE(TABLE t)").unwrap();
         assert_eq!((statements[1].start().line, statements[1].start().column), (2, 3));
         assert_eq!(statements[1].0[2].span.start.column, 16);
     }
 
     #[test]
-    fn hints_and_double_quotes_are_refused_where_they_stand() {
-        assert_eq!(statements("SELECT *\nFROM t /*+ OPTIONS('a'='b') */").unwrap_err().line(), Some(2));
+    fn a_hint_knows_the_name_before_it() {
+        let (statements, hints) = statements("SELECT *\nFROM a.`t` /*+ OPTIONS('a'='b') */ AS u").unwrap();
+        assert_eq!(text(&statements[0].0), "SELECT * FROM a . `t` AS u");
+        let behind = hints[0].behind.unwrap();
+        assert_eq!((hints[0].text.as_str(), behind.line, behind.column), (" OPTIONS('a'='b') ", 2, 6));
+    }
+
+    #[test]
+    fn hints_in_expressions_and_double_quotes_are_refused_where_they_stand() {
+        assert_eq!(tokenize("a\n+ /*+ X */ b").unwrap_err().line(), Some(2));
         assert_eq!(statements("SELECT \"a\"").unwrap_err().column(), Some(8));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit};
-use sqlparser::ast::{self, CharacterLength, ExactNumberInfo, TimezoneInfo};
+use sqlparser::ast::{self, ArrayElemTypeDef, CharacterLength, ExactNumberInfo, TimezoneInfo};
 
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 pub(crate) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -13,10 +13,55 @@ pub(crate) fn timestamp_ltz() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
+pub(crate) fn row<N: Into<String>>(fields: impl IntoIterator<Item = (N, DataType)>) -> DataType {
+    DataType::Struct(fields.into_iter().map(|(name, data_type)| Field::new(name, data_type, true)).collect())
+}
+
+pub(crate) fn array(element: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(element, true)))
+}
+
+pub(crate) fn map(key: DataType, value: DataType) -> DataType {
+    let entries = Fields::from(vec![Field::new("keys", key, false), Field::new("values", value, true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
+}
+
 /// A MULTISET: values, each with how often it is there.
 pub(crate) fn multiset(element: DataType) -> DataType {
-    let entries = Fields::from(vec![Field::new("keys", element, false), Field::new("values", DataType::Int32, true)]);
-    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
+    map(element, DataType::Int32)
+}
+
+pub(crate) fn is_nested(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _))
+}
+
+/// What the elements of an ARRAY or MAP are found by, and their type.
+pub(crate) fn element_of(data_type: &DataType) -> Option<(DataType, DataType)> {
+    match data_type {
+        DataType::List(element) => Some((DataType::Int32, element.data_type().clone())),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => {
+                Some((fields[0].data_type().clone(), fields[1].data_type().clone()))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The types of the parts that a ROW, ARRAY or MAP is made of, if it can be made of so many.
+pub(crate) fn parts_of(data_type: &DataType, count: usize) -> Option<Vec<DataType>> {
+    match data_type {
+        DataType::Struct(fields) if fields.len() == count => {
+            Some(fields.iter().map(|field| field.data_type().clone()).collect())
+        }
+        DataType::List(element) => Some(vec![element.data_type().clone(); count]),
+        DataType::Map(_, _) if count.is_multiple_of(2) => {
+            let (key, value) = element_of(data_type)?;
+            Some([key, value].into_iter().cycle().take(count).collect())
+        }
+        _ => None,
+    }
 }
 
 /// A type as written in SQL.
@@ -26,13 +71,33 @@ pub(crate) struct SqlType {
     /// The length of a VARCHAR(n) or CHAR(n).
     pub length: Option<u64>,
     pub padded: bool,
-    /// The declared precision where milliseconds are less than asked for.
+    /// The declared precision where milliseconds are less than asked for, here or in a part.
     pub lost_precision: Option<u64>,
+    /// The types of a ROW's fields, of an ARRAY's elements, or of a MAP's keys and values.
+    pub parts: Vec<SqlType>,
 }
 
 impl SqlType {
     fn plain(arrow: DataType) -> Self {
-        Self { arrow, length: None, padded: false, lost_precision: None }
+        Self { arrow, length: None, padded: false, lost_precision: None, parts: Vec::new() }
+    }
+
+    /// The type that is kept as this.
+    pub(crate) fn of(arrow: &DataType) -> Self {
+        let parts = match arrow {
+            DataType::Struct(fields) => fields.iter().map(|field| Self::of(field.data_type())).collect(),
+            DataType::List(element) => vec![Self::of(element.data_type())],
+            DataType::Map(_, _) => {
+                element_of(arrow).map(|(key, value)| vec![Self::of(&key), Self::of(&value)]).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        Self::nested(arrow.clone(), parts)
+    }
+
+    fn nested(arrow: DataType, parts: Vec<SqlType>) -> Self {
+        let lost_precision = parts.iter().filter_map(|part| part.lost_precision).max();
+        Self { lost_precision, parts, ..Self::plain(arrow) }
     }
 
     fn text(length: Option<u64>, padded: bool) -> Self {
@@ -68,8 +133,35 @@ pub(crate) fn understand(written: &ast::DataType) -> Result<SqlType, String> {
         Sql::Varchar(length) | Sql::CharacterVarying(length) => Ok(SqlType::text(Some(characters(length)), false)),
         Sql::Char(length) | Sql::Character(length) => Ok(SqlType::text(Some(characters(length)), true)),
         Sql::Bytes(None) | Sql::Varbinary(_) | Sql::Binary(_) => plain(DataType::Binary),
+        Sql::Struct(fields, _) => understand_row(fields),
+        Sql::Array(ArrayElemTypeDef::AngleBracket(element)) => {
+            let element = understand(element)?;
+            Ok(SqlType::nested(array(element.arrow.clone()), vec![element]))
+        }
+        Sql::Map(key, value) => {
+            let (key, value) = (understand(key)?, understand(value)?);
+            if is_nested(&key.arrow) {
+                return Err(format!("a key of type {} is not supported", name(&key.arrow)));
+            }
+            Ok(SqlType::nested(map(key.arrow.clone(), value.arrow.clone()), vec![key, value]))
+        }
         other => Err(format!("the type {other} is not supported")),
     }
+}
+
+fn understand_row(fields: &[ast::StructField]) -> Result<SqlType, String> {
+    let mut parts = Vec::with_capacity(fields.len());
+    let mut named: Vec<(String, DataType)> = Vec::with_capacity(fields.len());
+    for field in fields {
+        let part = understand(&field.field_type)?;
+        let name = field.field_name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+        if named.iter().any(|(other, _)| *other == name) {
+            return Err(format!("the row has two fields `{name}`"));
+        }
+        named.push((name, part.arrow.clone()));
+        parts.push(part);
+    }
+    Ok(SqlType::nested(row(named), parts))
 }
 
 fn characters(length: &Option<CharacterLength>) -> u64 {
@@ -132,6 +224,15 @@ pub(crate) fn name(data_type: &DataType) -> String {
         DataType::Timestamp(TimeUnit::Millisecond, None) => "TIMESTAMP(3)".to_string(),
         DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => "TIMESTAMP_LTZ(3)".to_string(),
         DataType::Interval(_) => "INTERVAL".to_string(),
+        DataType::Struct(fields) => {
+            let fields = fields.iter().map(|field| format!("{} {}", field.name(), name(field.data_type())));
+            format!("ROW<{}>", fields.collect::<Vec<_>>().join(", "))
+        }
+        DataType::List(element) => format!("ARRAY<{}>", name(element.data_type())),
+        DataType::Map(_, _) => match element_of(data_type) {
+            Some((key, value)) => format!("MAP<{}, {}>", name(&key), name(&value)),
+            None => "MAP".to_string(),
+        },
         other => format!("{other}"),
     }
 }
@@ -211,6 +312,10 @@ pub(crate) fn assignable(from: &DataType, to: &DataType) -> bool {
         (_, Float32) => is_whole(from) || matches!(from, Decimal128(_, _)),
         (Date32, Timestamp(_, None)) | (Timestamp(_, None), Date32 | Time32(_)) => true,
         (Timestamp(_, _), Timestamp(_, _)) => true,
+        (Struct(from), Struct(to)) => {
+            let mut fields = from.iter().zip(to);
+            from.len() == to.len() && fields.all(|(from, to)| assignable(from.data_type(), to.data_type()))
+        }
         _ => false,
     }
 }

@@ -18,22 +18,23 @@ pub struct PartCommitter {
     table: String,
     store: Arc<dyn ObjectStore>,
     prefix: String,
+    extension: &'static str,
     runtime: Runtime,
 }
 
 impl PartCommitter {
-    pub fn new(table: String, store: Arc<dyn ObjectStore>, prefix: String) -> Result<Self> {
+    pub fn new(table: String, store: Arc<dyn ObjectStore>, prefix: String, extension: &'static str) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Problem {
             kind: ProblemKind::Internal,
             object: table.clone(),
             message: format!("failed to start a runtime for writing objects: {error}"),
             remedy: "check the process's limits on threads and files".into(),
         })?;
-        Ok(Self { table, store, prefix, runtime })
+        Ok(Self { table, store, prefix, extension, runtime })
     }
 
     fn put(&self, checkpoint: CheckpointId, number: u32, chunks: &mut Vec<Bytes>) -> Result<()> {
-        let path = Path::from(format!("{}-{checkpoint}-{number}.json", self.prefix));
+        let path = Path::from(format!("{}-{checkpoint}-{number}.{}", self.prefix, self.extension));
         let payload = PutPayload::from_iter(std::mem::take(chunks));
         self.runtime.block_on(self.store.put(&path, payload)).map_err(|error| self.unreachable(&path, &error))?;
         Ok(())

@@ -1,12 +1,12 @@
-//! A sink that writes JSON lines to a folder or an object store, exactly once.
+//! A sink that writes lines of JSON or CSV to a folder or an object store, exactly once.
 //!
 //! A writer stages its rows; nothing is visible until a checkpoint is committed. Then each slot's rows become objects
-//! `part-<application uid>-<operator>-<slot>-<checkpoint>-<n>.json` below the table's path. Name and content follow
+//! `part-<application uid>-<operator>-<slot>-<checkpoint>-<n>.json` (or `.csv`) below the table's path. Name and content follow
 //! from the checkpoint, so doing a commit again writes the same objects again: no fencing is needed, and a reader that
 //! lists the path sees every row once. An object appears whole or not at all; the objects of one checkpoint appear one
 //! after the other.
 //!
-//! Options: `path` (`s3://bucket/prefix` or `file:///folder`), `format` = `json`, the `json.*` options, and for S3
+//! Options: `path` (`s3://bucket/prefix` or `file:///folder`), `format` = `json` or `csv`, the options of the format, and for S3
 //! `s3.endpoint`, `s3.region`, `s3.access-key`, `s3.secret-key`, `s3.session-token` and `s3.path.style.access`. What is
 //! not given comes from the worker's AWS environment.
 
@@ -22,8 +22,10 @@ use tidemill_engine::connector::{Committer, Connector, Result, Sink, SinkWriter,
 use tidemill_model::job::StorageSpec;
 use tidemill_plan::Table;
 
+use crate::formats::csv::{self, CsvOptions};
 use crate::formats::json::JsonOptions;
 use crate::options::{Options, wrong_direction};
+use writer::Lines;
 
 pub struct Filesystem;
 
@@ -34,15 +36,21 @@ impl Connector for Filesystem {
 
     fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>> {
         let options = Options::new(table);
+        options.only_appends(context)?;
         let storage = storage(&options)?;
         options.required("format")?;
-        options.choice("format", &[("json", ())])?;
-        let json = JsonOptions::read(&options)?;
+        let lines = match options.choice("format", &[("json", false), ("csv", true)])? {
+            Some(true) => {
+                csv::check(table, &schema)?;
+                Lines::Csv(CsvOptions::read(&options)?)
+            }
+            _ => Lines::Json(JsonOptions::read(&options)?),
+        };
         options.finish()?;
         let store = tidemill_storage::open(&storage).map_err(|problem| {
             options.invalid(format!("the path cannot be opened: {}", problem.message), problem.remedy)
         })?;
-        Ok(Arc::new(FilesystemSink { table: table.name.clone(), schema, json, store, context: context.clone() }))
+        Ok(Arc::new(FilesystemSink { table: table.name.clone(), schema, lines, store, context: context.clone() }))
     }
 }
 
@@ -74,19 +82,24 @@ fn storage(options: &Options<'_>) -> Result<StorageSpec> {
 struct FilesystemSink {
     table: String,
     schema: SchemaRef,
-    json: JsonOptions,
+    lines: Lines,
     store: Arc<dyn ObjectStore>,
     context: TaskContext,
 }
 
 impl Sink for FilesystemSink {
     fn writer(&self, _: u32) -> Result<Box<dyn SinkWriter>> {
-        Ok(Box::new(writer::JsonLinesWriter::new(self.table.clone(), &self.schema, self.json)))
+        Ok(Box::new(writer::LinesWriter::new(self.table.clone(), &self.schema, self.lines.clone())))
     }
 
     fn committer(&self, slot: u32) -> Result<Option<Box<dyn Committer>>> {
         let prefix = format!("part-{}-{}-{slot}", self.context.application_uid, self.context.operator);
-        Ok(Some(Box::new(committer::PartCommitter::new(self.table.clone(), self.store.clone(), prefix)?)))
+        Ok(Some(Box::new(committer::PartCommitter::new(
+            self.table.clone(),
+            self.store.clone(),
+            prefix,
+            self.lines.extension(),
+        )?)))
     }
 }
 

@@ -12,11 +12,17 @@ fn batch(values: &[i64]) -> RecordBatch {
 
 fn table(options: &[(&str, &str)]) -> Table {
     let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "out".into(), connector: "filesystem".into(), options }
+    Table { name: "out".into(), connector: "filesystem".into(), options, primary_key: Vec::new() }
 }
 
 fn context() -> TaskContext {
-    TaskContext { application: "a/b".into(), application_uid: "u1".into(), operator: "sink-0".into(), parallelism: 2 }
+    TaskContext {
+        application: "a/b".into(),
+        application_uid: "u1".into(),
+        operator: "sink-0".into(),
+        parallelism: 2,
+        changelog: Default::default(),
+    }
 }
 
 fn files(folder: &std::path::Path) -> Vec<(String, String)> {
@@ -56,6 +62,26 @@ fn rows_are_invisible_until_committed_and_once_after_any_number_of_commits() {
 }
 
 #[test]
+fn rows_become_lines_of_csv_in_files_of_that_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("file://{}", folder.path().display());
+    let sink = Filesystem.sink(&table(&[("path", &path), ("format", "csv")]), batch(&[]).schema(), &context()).unwrap();
+    let mut writer = sink.writer(0).unwrap();
+    writer.write(&batch(&[1, 2])).unwrap();
+    let chunk = staged(&mut *writer, 5);
+    sink.committer(0).unwrap().unwrap().commit(CheckpointId(5), &mut [Ok(chunk)].into_iter()).unwrap();
+    assert_eq!(files(folder.path()), [("part-u1-sink-0-0-5-0.csv".to_string(), "1\n2\n".to_string())]);
+}
+
+#[test]
+fn rows_that_come_and_go_are_refused() {
+    let changing = TaskContext { changelog: tidemill_plan::Changelog::Retract, ..context() };
+    let options = table(&[("path", "file:///tmp/x"), ("format", "json")]);
+    let problem = Filesystem.sink(&options, batch(&[]).schema(), &changing).map(|_| ()).unwrap_err();
+    assert!(problem.message.contains("come and go"), "{}", problem.message);
+}
+
+#[test]
 fn a_checkpoint_without_rows_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = format!("file://{}", folder.path().display());
@@ -88,6 +114,6 @@ fn wrong_tables_are_refused() {
     assert_eq!(refusal(&[("format", "json")]), "the option `path` is missing");
     assert_eq!(refusal(&[("path", "file:///tmp/x")]), "the option `format` is missing");
     assert!(refusal(&[("path", "hdfs://x/y"), ("format", "json")]).contains("the scheme is not supported"));
-    assert!(refusal(&[("path", "file:///tmp/x"), ("format", "csv")]).contains("`csv`"));
+    assert!(refusal(&[("path", "file:///tmp/x"), ("format", "orc")]).contains("`orc`"));
     assert!(Filesystem.source(&table(&[]), batch(&[]).schema(), &context()).is_err());
 }

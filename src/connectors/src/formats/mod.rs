@@ -1,5 +1,7 @@
 //! Record formats: what stands in a message or file, turned to and from Arrow columns. Pure; must never do I/O.
 
+pub mod csv;
 pub mod json;
 mod numbers;
+pub mod raw;
 pub mod time;

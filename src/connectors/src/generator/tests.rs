@@ -14,7 +14,7 @@ use super::*;
 fn table(options: &[(&str, &str)]) -> Table {
     let mut options: BTreeMap<String, String> = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     options.entry("kind".into()).or_insert("page-views".into());
-    Table { name: "views".into(), connector: "generator".into(), options }
+    Table { name: "views".into(), connector: "generator".into(), options, primary_key: Vec::new() }
 }
 
 fn schema() -> SchemaRef {
@@ -28,7 +28,13 @@ fn schema() -> SchemaRef {
 }
 
 fn context() -> TaskContext {
-    TaskContext { application: "a/b".into(), application_uid: "u".into(), operator: "source-0".into(), parallelism: 1 }
+    TaskContext {
+        application: "a/b".into(),
+        application_uid: "u".into(),
+        operator: "source-0".into(),
+        parallelism: 1,
+        changelog: Default::default(),
+    }
 }
 
 fn source(options: &[(&str, &str)]) -> Result<Arc<dyn Source>> {

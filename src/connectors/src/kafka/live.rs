@@ -15,7 +15,7 @@ use tidemill_model::CheckpointId;
 use super::client::{Context, create_with, fetch_partitions};
 use super::delivery::{DeliveryContext, Outstanding};
 use super::options::{Guarantee, KafkaOptions};
-use super::sink::RecordEncoder;
+use super::records::RecordEncoder;
 use super::trouble::Trouble;
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub struct LiveWriter {
 struct Waiting {
     interval: usize,
     key: Option<Vec<u8>>,
-    value: Vec<u8>,
+    value: Option<Vec<u8>>,
 }
 
 impl LiveWriter {
@@ -77,8 +77,8 @@ impl LiveWriter {
     /// Sends what waits, as far as there is room.
     fn drain(&mut self) -> Result<()> {
         while let Some(record) = self.waiting.front() {
-            if !send(&self.producer, &self.topic, record.interval, record.key.as_deref(), &record.value, &self.trouble)?
-            {
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            if !send(&self.producer, &self.topic, record.interval, key, value, &self.trouble)? {
                 break;
             }
             self.waiting.pop_front();
@@ -97,11 +97,11 @@ fn send(
     topic: &str,
     interval: usize,
     key: Option<&[u8]>,
-    value: &[u8],
+    value: Option<&[u8]>,
     trouble: &Trouble,
 ) -> Result<bool> {
-    let mut record = BaseRecord::with_opaque_to(topic, interval).payload(value);
-    record.key = key;
+    let mut record = BaseRecord::with_opaque_to(topic, interval);
+    (record.key, record.payload) = (key, value);
     match producer.send(record) {
         Ok(()) => Ok(true),
         Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),
@@ -125,14 +125,16 @@ impl SinkWriter for LiveWriter {
             self.key.clear();
             self.value.clear();
             let has_key = write_key.map(|write| write(&mut self.key)).is_some();
-            write_value(&mut self.value);
+            let has_value = write_value.map(|write| write(&mut self.value)).is_some();
             self.stats.bytes += (self.key.len() + self.value.len()) as u64;
             self.outstanding().add(interval);
             let key = has_key.then_some(self.key.as_slice());
-            let sent = self.waiting.is_empty()
-                && send(&self.producer, &self.topic, interval, key, &self.value, &self.trouble)?;
+            let value = has_value.then_some(self.value.as_slice());
+            let sent =
+                self.waiting.is_empty() && send(&self.producer, &self.topic, interval, key, value, &self.trouble)?;
             if !sent {
-                self.waiting.push_back(Waiting { interval, key: key.map(<[u8]>::to_vec), value: self.value.clone() });
+                let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+                self.waiting.push_back(Waiting { interval, key, value });
             }
             Ok(())
         })?;

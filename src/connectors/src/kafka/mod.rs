@@ -1,5 +1,10 @@
 //! Kafka tables: JSON records of one topic, read with positions of our own and written with the guarantee asked for.
 //!
+//! `kafka` tables have rows, or with `format` = `debezium-json` changes of rows. An `upsert-kafka` table holds the last
+//! row of each primary key, which is the records' key; a record without value (a tombstone) deletes it. It has
+//! `key.format` and `value.format` instead of `format`, and is always read from the topic's beginning. The key's columns
+//! are taken from the key, whatever the value says.
+//!
 //! Options, by Flink's names:
 //!
 //! | option | meaning | default |
@@ -7,7 +12,7 @@
 //! | `topic` | one topic | required |
 //! | `properties.bootstrap.servers` | brokers | required |
 //! | `properties.*` | passed to librdkafka; what this connector must own is refused | |
-//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*` | required |
+//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*`. `csv`, `raw`. `debezium-json` with the same options, and `debezium-json.schema-include` | required |
 //! | `scan.startup.mode` | `group-offsets`, `earliest-offset`, `latest-offset`, `timestamp` | see below |
 //! | `scan.startup.timestamp-millis` | for `timestamp` | |
 //! | `scan.bounded.mode` | `unbounded`, `latest-offset` (the end as it is at the first start) | `unbounded` |
@@ -34,6 +39,7 @@ mod options;
 mod outbox;
 mod queue;
 mod reader;
+mod records;
 mod sink;
 mod source;
 mod trouble;
@@ -44,7 +50,8 @@ use arrow_schema::SchemaRef;
 use tidemill_engine::connector::{Connector, Result, Sink, Source, TaskContext};
 use tidemill_plan::Table;
 
-use options::KafkaOptions;
+use crate::options::Options;
+use options::{KafkaOptions, Records};
 
 pub struct Kafka;
 
@@ -56,6 +63,9 @@ impl Connector for Kafka {
 
     fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>> {
         let options = KafkaOptions::read(table)?;
+        if options.records == Records::Rows {
+            Options::new(table).only_appends(context)?;
+        }
         Ok(Arc::new(sink::KafkaSink::new(table, schema, options, context)?))
     }
 }

@@ -4,7 +4,9 @@ use tidemill_engine::connector::Result;
 use tidemill_plan::Table;
 
 use super::config;
+use crate::formats::csv::CsvOptions;
 use crate::formats::json::JsonOptions;
+use crate::formats::raw;
 use crate::options::Options;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -16,11 +18,34 @@ pub struct KafkaOptions {
     pub reset: Reset,
     pub startup: Startup,
     pub bounded: bool,
+    pub records: Records,
+    pub values: Values,
     pub json: JsonOptions,
     pub guarantee: Guarantee,
     pub transactional_id_prefix: String,
     pub key_fields: Vec<String>,
     pub key_in_value: bool,
+}
+
+/// What records mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Records {
+    /// Each is one row more.
+    #[default]
+    Rows,
+    /// Each takes the place of those of its key; without a value it deletes them.
+    Upserts,
+    /// Each tells of a change; `with_schema` if it is wrapped together with its schema.
+    Debezium { with_schema: bool },
+}
+
+/// How values are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Values {
+    #[default]
+    Json,
+    Csv(CsvOptions),
+    Raw,
 }
 
 /// Where a first start begins.
@@ -80,6 +105,10 @@ const UNSUPPORTED: [(&str, &str, &str); 8] = [
     ("key.fields-prefix", "key columns have their own names", "leave it out"),
 ];
 
+/// The connector whose records are changes by key.
+const UPSERTS: &str = "upsert-kafka";
+const DEBEZIUM: &str = "debezium-json";
+
 impl KafkaOptions {
     pub fn read(table: &Table) -> Result<Self> {
         let options = Options::new(table);
@@ -88,10 +117,28 @@ impl KafkaOptions {
         }
         let topic = topic(&options)?;
         let properties = config::properties(&options)?;
-        format(&options)?;
-        let startup = startup(&options, properties.group.is_some())?;
+        let records = if table.connector == UPSERTS { upserts(&options)? } else { format(&options)? };
+        let startup = match records {
+            Records::Upserts => Startup::Earliest,
+            _ => startup(&options, properties.group.is_some())?,
+        };
+        let json = match records {
+            Records::Debezium { .. } => JsonOptions::read_of(DEBEZIUM, &options)?,
+            _ => JsonOptions::read(&options)?,
+        };
+        let values = match options.optional("value.format").or(options.optional("format")) {
+            Some("csv") => Values::Csv(CsvOptions::read(&options)?),
+            Some("raw") => {
+                raw::read_options(&options)?;
+                Values::Raw
+            }
+            _ => Values::Json,
+        };
         let ends = [("unbounded", false), ("latest-offset", true)];
-        let (key_fields, key_in_value) = key(&options)?;
+        let (key_fields, key_in_value) = match records {
+            Records::Upserts => (table.primary_key.clone(), in_value(&options)?.unwrap_or(true)),
+            _ => key(&options)?,
+        };
         let guarantees = [
             ("at-least-once", Guarantee::AtLeastOnce),
             ("exactly-once", Guarantee::ExactlyOnce),
@@ -104,7 +151,9 @@ impl KafkaOptions {
             reset: properties.reset,
             startup,
             bounded: options.choice("scan.bounded.mode", &ends)?.unwrap_or(false),
-            json: JsonOptions::read(&options)?,
+            records,
+            values,
+            json,
             guarantee: options.choice("sink.delivery-guarantee", &guarantees)?.unwrap_or_default(),
             transactional_id_prefix: options.optional("sink.transactional-id-prefix").unwrap_or("tidemill").to_string(),
             key_fields,
@@ -123,13 +172,46 @@ fn topic(options: &Options<'_>) -> Result<String> {
     Ok(topic.to_string())
 }
 
-fn format(options: &Options<'_>) -> Result<()> {
-    let json = [("json", ())];
-    if options.choice("value.format", &json)?.is_none() {
+fn format(options: &Options<'_>) -> Result<Records> {
+    let formats = [
+        ("json", Records::Rows),
+        ("csv", Records::Rows),
+        ("raw", Records::Rows),
+        (DEBEZIUM, Records::Debezium { with_schema: false }),
+    ];
+    let value = options.choice("value.format", &formats)?;
+    if value.is_none() {
         options.required("format")?;
     }
-    options.choice("format", &json)?;
-    Ok(())
+    let records = value.or(options.choice("format", &formats)?).unwrap_or_default();
+    match records {
+        Records::Debezium { .. } => {
+            Ok(Records::Debezium { with_schema: options.flag(&format!("{DEBEZIUM}.schema-include"))? })
+        }
+        records => Ok(records),
+    }
+}
+
+/// The options that only a table of changes by key has.
+fn upserts(options: &Options<'_>) -> Result<Records> {
+    for (name, reason) in [
+        ("format", "key and value have their own"),
+        ("key.fields", "the key is the primary key"),
+        ("scan.startup.mode", "the whole topic is read, from its beginning"),
+        ("json.fail-on-missing-field", "a deleted row has only its key"),
+        ("sink.buffer-flush.max-rows", "changes are put together before they come here"),
+        ("sink.buffer-flush.interval", "changes are put together before they come here"),
+    ] {
+        options.refuse(name, reason, "leave it out, and set `key.format` and `value.format`")?;
+    }
+    for name in ["key.format", "value.format"] {
+        options.required(name)?;
+        options.choice(name, &[("json", ())])?;
+    }
+    if options.table().primary_key.is_empty() {
+        return Err(options.invalid("the table has no primary key", "add PRIMARY KEY (…) NOT ENFORCED"));
+    }
+    Ok(Records::Upserts)
 }
 
 fn startup(options: &Options<'_>, has_group: bool) -> Result<Startup> {
@@ -157,10 +239,14 @@ fn startup(options: &Options<'_>, has_group: bool) -> Result<Startup> {
     }
 }
 
+fn in_value(options: &Options<'_>) -> Result<Option<bool>> {
+    options.choice("value.fields-include", &[("ALL", true), ("EXCEPT_KEY", false)])
+}
+
 fn key(options: &Options<'_>) -> Result<(Vec<String>, bool)> {
     let fields = options.optional("key.fields");
     let format = options.choice("key.format", &[("json", ())])?;
-    let in_value = options.choice("value.fields-include", &[("ALL", true), ("EXCEPT_KEY", false)])?;
+    let in_value = in_value(options)?;
     match (fields, format) {
         (None, Some(())) => {
             Err(options.invalid("`key.format` without `key.fields`", "add `key.fields`, or leave both out"))
@@ -185,7 +271,12 @@ mod tests {
     fn read(options: &[(&str, &str)]) -> Result<KafkaOptions> {
         let base = [("topic", "t"), ("properties.bootstrap.servers", "b:9092"), ("format", "json")];
         let all = base.iter().chain(options).map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        KafkaOptions::read(&Table { name: "views".into(), connector: "kafka".into(), options: all })
+        KafkaOptions::read(&Table {
+            name: "views".into(),
+            connector: "kafka".into(),
+            options: all,
+            primary_key: Vec::new(),
+        })
     }
 
     fn refusal(options: &[(&str, &str)]) -> String {
@@ -232,7 +323,12 @@ mod tests {
 
     #[test]
     fn missing_options_are_named() {
-        let table = Table { name: "views".into(), connector: "kafka".into(), options: Default::default() };
+        let table = Table {
+            name: "views".into(),
+            connector: "kafka".into(),
+            options: Default::default(),
+            primary_key: Vec::new(),
+        };
         assert_eq!(KafkaOptions::read(&table).unwrap_err().message, "the option `topic` is missing");
     }
 }

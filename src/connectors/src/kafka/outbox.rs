@@ -32,7 +32,7 @@ use tidemill_model::status::{Problem, ProblemKind};
 
 use super::client::{Context, create, create_with, retry};
 use super::delivery::{DeliveryContext, Outstanding};
-use super::sink::RecordEncoder;
+use super::records::RecordEncoder;
 use super::trouble::Trouble;
 use crate::frames;
 
@@ -279,8 +279,8 @@ impl Open {
             })?;
             self.producer.context().outstanding.add(0);
             loop {
-                let mut record = BaseRecord::with_opaque_to(topic, 0).payload(frame.value);
-                record.key = frame.key;
+                let mut record = BaseRecord::with_opaque_to(topic, 0);
+                (record.key, record.payload) = (frame.key, frame.value);
                 match self.producer.send(record) {
                     Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))

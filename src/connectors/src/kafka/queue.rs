@@ -170,6 +170,16 @@ impl<'a> Message<'a> {
         unsafe { std::slice::from_raw_parts(self.0.payload.cast(), self.0.len) }
     }
 
+    /// None for a tombstone.
+    pub fn value(self) -> Option<&'a [u8]> {
+        (!self.0.payload.is_null()).then(|| self.payload())
+    }
+
+    pub fn key(self) -> Option<&'a [u8]> {
+        // SAFETY: librdkafka keeps `key_len` bytes there as long as the message lives.
+        (!self.0.key.is_null()).then(|| unsafe { std::slice::from_raw_parts(self.0.key.cast(), self.0.key_len) })
+    }
+
     pub fn len(self) -> usize {
         self.0.len
     }

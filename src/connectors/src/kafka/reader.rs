@@ -21,8 +21,9 @@ use super::config::group_client;
 use super::offsets::{Offsets, Range, position, read_position};
 use super::options::KafkaOptions;
 use super::queue::{Message, Messages, PartitionQueue, Topic};
+use super::records::{Record, RecordDecoder};
 use super::trouble::Trouble;
-use crate::formats::json::decoder::{BadMessage, Decoder};
+use crate::formats::json::decoder::BadMessage;
 
 /// Messages taken from librdkafka at once, and so the most rows of a batch.
 pub const BATCH_ROWS: usize = 8192;
@@ -54,7 +55,7 @@ struct Partition {
     messages: Messages,
     /// None once the partition has been read to its end.
     queue: Option<PartitionQueue>,
-    decoder: Decoder,
+    decoder: RecordDecoder,
     range: Range,
     /// The time of the newest message read.
     newest_ms: Option<i64>,
@@ -69,7 +70,7 @@ enum Read {
 }
 
 impl KafkaReader {
-    pub fn new(name: &str, table: ReaderTable, splits: &[AssignedSplit], decoders: Vec<Decoder>) -> Result<Self> {
+    pub fn new(name: &str, table: ReaderTable, splits: &[AssignedSplit], decoders: Vec<RecordDecoder>) -> Result<Self> {
         let failed = |error: RDKafkaErrorCode| {
             table.trouble.problem_of(format!("failed to read the topic `{}`: {error}", table.options.topic))
         };
@@ -278,7 +279,7 @@ struct Run {
 }
 
 impl Partition {
-    fn new(topic: &Rc<Topic>, range: Range, decoder: Decoder) -> std::result::Result<Self, RDKafkaErrorCode> {
+    fn new(topic: &Rc<Topic>, range: Range, decoder: RecordDecoder) -> std::result::Result<Self, RDKafkaErrorCode> {
         let at_end = range.end.is_some_and(|end| range.next >= end);
         let queue = match at_end {
             true => None,
@@ -302,7 +303,9 @@ impl Partition {
     }
 
     fn decode(&mut self, messages: usize) -> std::result::Result<RecordBatch, BadMessage> {
-        self.decoder.decode(self.messages.iter().take(messages).map(Message::payload))
+        self.decoder.decode(
+            self.messages.iter().take(messages).map(|message| Record { key: message.key(), value: message.value() }),
+        )
     }
 
     /// Notes that a run is out. A message beyond the end, in front of all others, ends the partition.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tidemill_engine::connector::{Committer, Result, Sink, SinkWriter, TaskContext};
-use tidemill_model::status::{Problem, ProblemKind};
+use tidemill_model::status::ProblemKind;
 use tidemill_plan::Table;
 
 use super::client::{Context, OPEN_TIMEOUT, create, fetch_partitions, retry};
@@ -14,10 +13,9 @@ use super::config;
 use super::live::LiveWriter;
 use super::options::{Guarantee, KafkaOptions};
 use super::outbox::{OutboxCommitter, OutboxNames, OutboxWriter};
+use super::records::RecordEncoder;
 use super::source::servers;
 use super::trouble::Trouble;
-use crate::formats::json::encoder::Encoder;
-use crate::options::Options;
 
 pub struct KafkaSink {
     options: KafkaOptions,
@@ -71,53 +69,5 @@ impl Sink for KafkaSink {
         let producer = config::transactional_producer(&self.options, application, &names.id);
         let marker = config::group_client(&self.options, application, &names.id);
         Ok(Some(Box::new(OutboxCommitter::new(names, producer, marker, self.trouble.clone()))))
-    }
-}
-
-/// Rows to the key and value of records.
-pub struct RecordEncoder {
-    table: String,
-    value: Encoder,
-    key: Option<Encoder>,
-}
-
-impl RecordEncoder {
-    fn new(table: &Table, schema: &SchemaRef, options: &KafkaOptions) -> Result<Self> {
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let place = |name: &String| {
-            names
-                .iter()
-                .position(|known| known == name)
-                .ok_or_else(|| Options::new(table).unknown(name, "column for `key.fields`", names.iter().copied()))
-        };
-        let keys = options.key_fields.iter().map(place).collect::<Result<Vec<_>>>()?;
-        let values = (0..names.len()).filter(|column| options.key_in_value || !keys.contains(column)).collect();
-        let value = Encoder::new(schema, values, options.json);
-        let key = (!keys.is_empty()).then(|| Encoder::new(schema, keys, options.json));
-        Ok(Self { table: table.name.clone(), value, key })
-    }
-
-    /// Calls `record` with each row's key and value writer.
-    pub fn each(
-        &self,
-        rows: &RecordBatch,
-        mut record: impl FnMut(Option<&mut dyn FnMut(&mut Vec<u8>)>, &mut dyn FnMut(&mut Vec<u8>)) -> Result<()>,
-    ) -> Result<()> {
-        let failed = |error| Problem {
-            kind: ProblemKind::Internal,
-            object: self.table.clone(),
-            message: format!("failed to encode rows: {error}"),
-            remedy: "please report this with the table's columns".into(),
-        };
-        let mut values = self.value.rows(rows).map_err(failed)?;
-        let mut keys = self.key.as_ref().map(|key| key.rows(rows)).transpose().map_err(failed)?;
-        for row in 0..rows.num_rows() {
-            let mut value = |out: &mut Vec<u8>| values.write(row, out);
-            match &mut keys {
-                None => record(None, &mut value)?,
-                Some(keys) => record(Some(&mut |out: &mut Vec<u8>| keys.write(row, out)), &mut value)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -10,10 +10,10 @@ use tidemill_plan::Table;
 
 use super::client::{Context, OPEN_TIMEOUT, create, fetch_partitions, retry};
 use super::config;
-use super::options::KafkaOptions;
+use super::options::{KafkaOptions, Records};
 use super::reader::{BATCH_ROWS, KafkaReader, ReaderTable};
+use super::records::RecordDecoder;
 use super::trouble::Trouble;
-use crate::formats::json::decoder::Decoder;
 use crate::options::invalid;
 
 pub struct KafkaSource {
@@ -26,12 +26,12 @@ pub struct KafkaSource {
 
 impl KafkaSource {
     pub fn new(table: &Table, schema: SchemaRef, options: KafkaOptions, context: &TaskContext) -> Result<Self> {
-        if !options.key_in_value {
+        if !options.key_in_value && options.records == Records::Rows {
             let message = "a table with `value.fields-include` = `EXCEPT_KEY` can only be written";
             return Err(invalid(table, message, "declare another table for reading, whose values hold all columns"));
         }
         // Refuses columns that JSON cannot fill, before any broker is asked.
-        Decoder::new(table, schema.clone(), options.json, 0)?;
+        RecordDecoder::new(table, schema.clone(), &options, 0)?;
         let trouble = source_trouble(table, &options);
         let application = context.application.clone();
         let source = Self { table: table.clone(), schema, options: Arc::new(options), application, trouble };
@@ -74,7 +74,7 @@ impl Source for KafkaSource {
             trouble,
         };
         let decoders =
-            splits.iter().map(|_| Decoder::new(&self.table, self.schema.clone(), self.options.json, BATCH_ROWS));
+            splits.iter().map(|_| RecordDecoder::new(&self.table, self.schema.clone(), &self.options, BATCH_ROWS));
         Ok(Box::new(KafkaReader::new(&self.table.name, table, &splits, decoders.collect::<Result<_>>()?)?))
     }
 

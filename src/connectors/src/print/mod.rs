@@ -125,12 +125,14 @@ mod tests {
 
     #[test]
     fn rows_go_where_they_are_redirected() {
-        let table = Table { name: "out".into(), connector: "log".into(), options: Default::default() };
+        let table =
+            Table { name: "out".into(), connector: "log".into(), options: Default::default(), primary_key: Vec::new() };
         let context = TaskContext {
             application: "a/b".into(),
             application_uid: "u".into(),
             operator: "o".into(),
             parallelism: 1,
+            changelog: Default::default(),
         };
         let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)]).unwrap();
         let sink = Print.sink(&table, batch.schema(), &context).unwrap();

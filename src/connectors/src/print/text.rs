@@ -1,6 +1,7 @@
 //! Rows in text, as Flink's print connector shows them.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -9,55 +10,120 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, TimeUnit};
+use tidemill_engine::change::split;
+use tidemill_plan::Change;
 
 use crate::formats::time::write_date_time;
 
-/// A line for each row.
+/// A line for each row, or for each change of a row.
 pub fn lines(name: &str, rows: &RecordBatch) -> Result<String, ArrowError> {
     let options = FormatOptions::default().with_null("null");
-    let columns = rows.columns().iter().map(|array| Cells::new(array, &options)).collect::<Result<Vec<_>, _>>()?;
+    let (columns, changes) = split(rows);
+    let columns = columns.iter().map(|array| Cells::new(array, &options)).collect::<Result<Vec<_>, _>>()?;
     let mut lines = String::with_capacity(rows.num_rows() * 64);
     for row in 0..rows.num_rows() {
-        write!(lines, "{name}> +I[").map_err(failed)?;
-        for (place, column) in columns.iter().enumerate() {
-            if place > 0 {
-                lines.push_str(", ");
-            }
-            column.write(row, &mut lines)?;
-        }
+        let change = changes.map_or(Some(Change::Insert), |changes| Change::of(changes.value(row)));
+        let change = change.ok_or_else(|| ArrowError::InvalidArgumentError("a row has an unknown change".into()))?;
+        write!(lines, "{name}> {}[", change.symbol()).map_err(failed)?;
+        write_list(&columns, 0..columns.len(), &mut lines, |columns, place, out| columns[place].write(row, out))?;
         lines.push_str("]\n");
     }
     Ok(lines)
 }
 
-enum Cells<'a> {
-    Timestamps { array: &'a dyn Array, values: &'a [i64], per_second: i64, zoned: bool },
+/// Values with commas between them.
+fn write_list<T: ?Sized>(
+    values: &T,
+    places: Range<usize>,
+    out: &mut String,
+    write: impl Fn(&T, usize, &mut String) -> Result<(), ArrowError>,
+) -> Result<(), ArrowError> {
+    let first = places.start;
+    for place in places {
+        if place > first {
+            out.push_str(", ");
+        }
+        write(values, place, out)?;
+    }
+    Ok(())
+}
+
+struct Cells<'a> {
+    array: &'a dyn Array,
+    kind: Kind<'a>,
+}
+
+enum Kind<'a> {
+    Timestamps { values: &'a [i64], per_second: i64, zoned: bool },
+    Row(Vec<Cells<'a>>),
+    Array { offsets: &'a [i32], elements: Box<Cells<'a>> },
+    Map { offsets: &'a [i32], keys: Box<Cells<'a>>, values: Box<Cells<'a>> },
     Other(ArrayFormatter<'a>),
 }
 
 impl<'a> Cells<'a> {
     fn new(array: &'a dyn Array, options: &FormatOptions<'a>) -> Result<Self, ArrowError> {
-        let DataType::Timestamp(unit, zone) = array.data_type() else {
-            return Ok(Self::Other(ArrayFormatter::try_new(array, options)?));
+        let boxed = |array: &'a dyn Array| Self::new(array, options).map(Box::new);
+        let kind = match array.data_type() {
+            DataType::Timestamp(unit, zone) => {
+                let (values, per_second) = timestamps(array, *unit);
+                Kind::Timestamps { values, per_second, zoned: zone.is_some() }
+            }
+            DataType::Struct(_) => {
+                let fields = array.as_struct().columns().iter();
+                Kind::Row(fields.map(|field| Self::new(field, options)).collect::<Result<_, _>>()?)
+            }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                Kind::Array { offsets: list.value_offsets(), elements: boxed(list.values())? }
+            }
+            DataType::Map(_, _) => {
+                let map = array.as_map();
+                Kind::Map { offsets: map.value_offsets(), keys: boxed(map.keys())?, values: boxed(map.values())? }
+            }
+            _ => Kind::Other(ArrayFormatter::try_new(array, options)?),
         };
-        let (values, per_second): (&[i64], i64) = match unit {
-            TimeUnit::Second => (array.as_primitive::<TimestampSecondType>().values(), 1),
-            TimeUnit::Millisecond => (array.as_primitive::<TimestampMillisecondType>().values(), 1_000),
-            TimeUnit::Microsecond => (array.as_primitive::<TimestampMicrosecondType>().values(), 1_000_000),
-            TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().values(), 1_000_000_000),
-        };
-        Ok(Self::Timestamps { array, values, per_second, zoned: zone.is_some() })
+        Ok(Self { array, kind })
     }
 
     fn write(&self, row: usize, out: &mut String) -> Result<(), ArrowError> {
-        match self {
-            Self::Timestamps { array, .. } if array.is_null(row) => out.push_str("null"),
-            Self::Timestamps { values, per_second, zoned, .. } => {
-                out.push_str(&java_time(values[row], *per_second, *zoned))
+        let range = |offsets: &[i32]| offsets[row] as usize..offsets[row + 1] as usize;
+        match &self.kind {
+            _ if self.array.is_null(row) => out.push_str("null"),
+            Kind::Timestamps { values, per_second, zoned } => {
+                out.push_str(&java_time(values[row], *per_second, *zoned));
             }
-            Self::Other(formatter) => write!(out, "{}", formatter.value(row)).map_err(failed)?,
+            Kind::Row(fields) => {
+                out.push_str("+I[");
+                write_list(fields, 0..fields.len(), out, |fields, place, out| fields[place].write(row, out))?;
+                out.push(']');
+            }
+            Kind::Array { offsets, elements } => {
+                out.push('[');
+                write_list(&**elements, range(offsets), out, Cells::write)?;
+                out.push(']');
+            }
+            Kind::Map { offsets, keys, values } => {
+                out.push('{');
+                write_list(&(keys, values), range(offsets), out, |(keys, values), place, out| {
+                    keys.write(place, out)?;
+                    out.push('=');
+                    values.write(place, out)
+                })?;
+                out.push('}');
+            }
+            Kind::Other(formatter) => write!(out, "{}", formatter.value(row)).map_err(failed)?,
         }
         Ok(())
+    }
+}
+
+fn timestamps(array: &dyn Array, unit: TimeUnit) -> (&[i64], i64) {
+    match unit {
+        TimeUnit::Second => (array.as_primitive::<TimestampSecondType>().values(), 1),
+        TimeUnit::Millisecond => (array.as_primitive::<TimestampMillisecondType>().values(), 1_000),
+        TimeUnit::Microsecond => (array.as_primitive::<TimestampMicrosecondType>().values(), 1_000_000),
+        TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().values(), 1_000_000_000),
     }
 }
 
@@ -111,6 +177,42 @@ mod tests {
             lines("t", &batch).unwrap(),
             "t> +I[x, y, 1.0, true, 2026-01-02T03:04:05.600, 1970-01-01T00:00:00Z]\n\
              t> +I[null, 2.5, false, null, 1970-01-01T00:00:00.001Z]\n"
+        );
+    }
+
+    #[test]
+    fn changes_have_their_symbols() {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("n", Arc::new(arrow::array::Int64Array::from(vec![1, 1, 2, 2]))),
+            (tidemill_plan::CHANGE, Arc::new(arrow::array::Int8Array::from(vec![0, 1, 2, 3]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        assert_eq!(lines("t", &batch).unwrap(), "t> +I[1]\nt> -U[1]\nt> +U[2]\nt> -D[2]\n");
+    }
+
+    #[test]
+    fn nested_values_look_as_in_flink() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
+        let field = |name: &str, nullable| arrow_schema::Field::new(name, DataType::Utf8, nullable);
+        let row = arrow::array::StructArray::from(vec![
+            (Arc::new(field("x", true)), texts.clone()),
+            (Arc::new(field("y", true)), texts.clone()),
+        ]);
+        let offsets = arrow::buffer::OffsetBuffer::from_lengths([2, 0]);
+        let list = arrow::array::ListArray::new(Arc::new(field("item", true)), offsets, texts.clone(), None);
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["k", "l"]));
+        let entries = arrow::array::StructArray::from(vec![
+            (Arc::new(field("keys", false)), keys),
+            (Arc::new(field("values", true)), texts),
+        ]);
+        let entries_field = Arc::new(arrow_schema::Field::new("entries", entries.data_type().clone(), false));
+        let offsets = arrow::buffer::OffsetBuffer::from_lengths([1, 1]);
+        let map = arrow::array::MapArray::new(entries_field, offsets, entries, None, false);
+        let columns: Vec<(&str, ArrayRef)> = vec![("r", Arc::new(row)), ("l", Arc::new(list)), ("m", Arc::new(map))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        assert_eq!(
+            lines("t", &batch).unwrap(),
+            "t> +I[+I[a, a], [a, null], {k=a}]\nt> +I[+I[null, null], [], {l=null}]\n"
         );
     }
 

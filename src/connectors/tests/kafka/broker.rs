@@ -98,7 +98,7 @@ impl Broker {
         let base = [("topic", topic), ("properties.bootstrap.servers", &self.address), ("format", "json")];
         let options: BTreeMap<String, String> =
             base.iter().chain(options).map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        Table { name: "views".into(), connector: "kafka".into(), options }
+        Table { name: "views".into(), connector: "kafka".into(), options, primary_key: Vec::new() }
     }
 
     pub fn source(&self, topic: &str, options: &[(&str, &str)]) -> Result<Arc<dyn Source>> {
@@ -128,6 +128,7 @@ pub fn context(uid: &str) -> TaskContext {
         application_uid: uid.into(),
         operator: "node-0".into(),
         parallelism: 1,
+        changelog: Default::default(),
     }
 }
 

@@ -130,7 +130,14 @@ fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
         | Expression::IsNull(inner)
         | Expression::IsTrue(inner)
         | Expression::IsFalse(inner)
-        | Expression::Cast { expression: inner, .. } => visit_mut(inner, each),
+        | Expression::Cast { expression: inner, .. }
+        | Expression::Required { expression: inner, .. }
+        | Expression::Field { expression: inner, .. }
+        | Expression::Cardinality(inner) => visit_mut(inner, each),
+        Expression::Element { expression, index } => {
+            visit_mut(expression, each);
+            visit_mut(index, each);
+        }
         Expression::Case { branches, otherwise } => {
             for (when, then) in branches {
                 visit_mut(when, each);
@@ -148,7 +155,9 @@ fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
             visit_mut(expression, each);
             visit_mut(pattern, each);
         }
-        Expression::Call { arguments, .. } => arguments.iter_mut().for_each(|value| visit_mut(value, each)),
+        Expression::Construct { parts: inner, .. } | Expression::Call { arguments: inner, .. } => {
+            inner.iter_mut().for_each(|value| visit_mut(value, each));
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 mod assign_windows;
 mod calc;
+mod expand;
+pub mod group;
 mod join;
 mod over;
 mod pattern;
 mod rank;
 mod sort;
 mod unnest;
-mod expand;
-pub mod group;
 pub mod window;
 
 use tidemill_model::key_groups::KeyGroupRange;

@@ -45,7 +45,12 @@ pub fn batch(rows: &[Row]) -> RecordBatch {
 }
 
 pub fn plan(window: Window) -> StreamPlan {
-    let table = |name: &str| Table { name: name.into(), connector: "test".into(), options: BTreeMap::new() };
+    let table = |name: &str| Table {
+        name: name.into(),
+        connector: "test".into(),
+        options: BTreeMap::new(),
+        primary_key: Vec::new(),
+    };
     let output = Arc::new(Schema::new(vec![
         Field::new("key", DataType::Utf8, true),
         Field::new("count", DataType::Int64, true),

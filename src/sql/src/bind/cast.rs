@@ -5,8 +5,8 @@ use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{Expression, Literal};
 
-use super::Typed;
 use super::literal::{string_of, temporal};
+use super::{Typed, nested};
 use crate::error::{Result, SqlError};
 use crate::types::{self, SqlType, TIMESTAMP, is_approximate, is_number, is_whole};
 
@@ -21,6 +21,9 @@ pub(super) enum OnError {
 
 /// `CAST(value AS to)`, or `TRY_CAST`.
 pub(super) fn explicit(value: Typed, to: &SqlType, on_error: OnError, span: Span) -> Result<Typed> {
+    if let Some(made) = part_by_part(&value, to, on_error, span)? {
+        return Ok(made);
+    }
     let value = convert(value, &to.arrow, on_error, span)?;
     match to.length {
         Some(length) if length < i32::MAX as u64 => Ok(shortened(value, length, to.padded)),
@@ -28,9 +31,31 @@ pub(super) fn explicit(value: Typed, to: &SqlType, on_error: OnError, span: Span
     }
 }
 
+/// A cast of a ROW field by field, or of a constructed ARRAY or MAP part by part; none for other casts.
+fn part_by_part(value: &Typed, to: &SqlType, on_error: OnError, span: Span) -> Result<Option<Typed>> {
+    if value.data_type == to.arrow && to.parts.iter().all(|part| part.length.is_none()) {
+        return Ok(None);
+    }
+    let parts: Vec<Typed> = match (&value.data_type, &to.arrow, &value.expression) {
+        (DataType::Struct(from), DataType::Struct(into), _) if from.len() == into.len() => {
+            nested::fields(value).into_iter().map(|(_, part)| part).collect()
+        }
+        (DataType::List(_), DataType::List(_), Expression::Construct { parts, .. })
+        | (DataType::Map(_, _), DataType::Map(_, _), Expression::Construct { parts, .. }) => {
+            let types = types::parts_of(&value.data_type, parts.len()).unwrap_or_default();
+            parts.iter().zip(types).map(|(part, data_type)| Typed::new(part.clone(), data_type, true)).collect()
+        }
+        _ => return Ok(None),
+    };
+    let targets = to.parts.iter().cycle();
+    let parts = parts.into_iter().zip(targets).map(|(part, target)| explicit(part, target, on_error, span));
+    let made = nested::construct(to.arrow.clone(), parts.collect::<Result<_>>()?);
+    Ok(Some(nested::null_with(value.clone(), made)))
+}
+
 /// The value for a table's column of this type, if it goes in without a CAST.
 pub(crate) fn assign(value: Typed, to: &DataType, span: Span) -> Option<Result<Typed>> {
-    types::assignable(&value.data_type, to).then(|| convert(value, to, OnError::Fail, span))
+    types::assignable(&value.data_type, to).then(|| explicit(value, &SqlType::of(to), OnError::Fail, span))
 }
 
 /// VARCHAR(n) cuts, CHAR(n) also fills up with spaces.

@@ -1,13 +1,14 @@
 //! From a written expression to a typed one.
 
 use sqlparser::ast::{
-    CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Spanned, TrimWhereField, Value, ValueWithSpan,
+    AccessExpr, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, Spanned, Subscript, TrimWhereField,
+    Value, ValueWithSpan,
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::BinaryOperator;
 
 use super::cast::{self, OnError};
-use super::{Scope, Typed, conditional, function, literal, operator};
+use super::{Scope, Typed, conditional, function, literal, nested, operator};
 use crate::error::{Result, SqlError};
 use crate::relation::Role;
 use crate::types;
@@ -61,7 +62,10 @@ impl<'a> Binder<'a> {
         match expression {
             Expr::Nested(inner) => self.bind_column(inner),
             Expr::Identifier(name) => self.column(std::slice::from_ref(name)),
-            Expr::CompoundIdentifier(path) => self.column(path),
+            Expr::CompoundIdentifier(path) => match self.grouped_row(path)? {
+                Some(typed) => Ok((typed, Role::Plain)),
+                None => self.column(path),
+            },
             Expr::Function(called) if function::is_proctime(called) => {
                 Ok((function::bind(self, called)?, Role::Proctime))
             }
@@ -69,7 +73,52 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn column(&self, path: &[sqlparser::ast::Ident]) -> Result<(Typed, Role)> {
+    /// A field of a ROW that is grouped by.
+    fn grouped_row(&self, path: &[Ident]) -> Result<Option<Typed>> {
+        let Some(grouping) = self.grouping else { return Ok(None) };
+        for length in (1..path.len()).rev() {
+            let row = match &path[..length] {
+                [name] => Expr::Identifier(name.clone()),
+                row => Expr::CompoundIdentifier(row.to_vec()),
+            };
+            if let Ok(Some((typed, _))) = grouping.resolve(&row) {
+                return path[length..].iter().try_fold(typed, nested::field).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Parts of parts: `root.field[index]…`. What is written before the first index may be a column's whole path.
+    fn access(&self, root: &Expr, chain: &[AccessExpr], span: Span) -> Result<Typed> {
+        let mut path: Vec<Ident> = match root {
+            Expr::Identifier(name) => vec![name.clone()],
+            Expr::CompoundIdentifier(path) => path.clone(),
+            _ => Vec::new(),
+        };
+        let mut rest = chain;
+        while let ([AccessExpr::Dot(Expr::Identifier(name)), more @ ..], false) = (rest, path.is_empty()) {
+            path.push(name.clone());
+            rest = more;
+        }
+        let mut typed = match path.as_slice() {
+            [] => self.bind(root)?,
+            [name] => self.bind(&Expr::Identifier(name.clone()))?,
+            _ => self.bind(&Expr::CompoundIdentifier(path))?,
+        };
+        for part in rest {
+            typed = match part {
+                AccessExpr::Dot(Expr::Identifier(name)) => nested::field(typed, name)?,
+                AccessExpr::Subscript(Subscript::Index { index }) => nested::element(typed, self.bind(index)?, span)?,
+                other => {
+                    let message = format!("`{other}` is not a part of a value");
+                    return Err(SqlError::new(span, message, "write value.field, value[number] or value['key']"));
+                }
+            };
+        }
+        Ok(typed)
+    }
+
+    fn column(&self, path: &[Ident]) -> Result<(Typed, Role)> {
         let found = self.scope.resolve(path)?;
         if self.grouping.is_some_and(Grouping::hides_columns) {
             let name = &path[path.len() - 1];
@@ -112,6 +161,9 @@ impl<'a> Binder<'a> {
                 self.case(operand.as_deref(), conditions, else_result.as_deref(), span)
             }
             Expr::Function(called) => function::bind(self, called),
+            Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, span),
+            Expr::Array(written) => nested::array(self.bind_all(&written.elem)?, span),
+            Expr::Tuple(values) => nested::row(self.bind_all(values)?, span),
             Expr::Extract { field, expr, .. } => function::call("extract", vec![unit(field), self.bind(expr)?], span),
             Expr::Floor { expr, field } => self.rounded("floor", expr, field, span),
             Expr::Ceil { expr, field } => self.rounded("ceil", expr, field, span),
@@ -216,9 +268,7 @@ fn refused(expression: &Expr) -> SqlError {
         Expr::Subquery(_) => ("a subquery as a value here", "compare with it in WHERE or HAVING"),
         Expr::ILike { .. } => ("ILIKE", "use LOWER(value) LIKE pattern"),
         Expr::SimilarTo { .. } | Expr::RLike { .. } => ("SIMILAR TO", "use REGEXP(value, 'pattern')"),
-        Expr::Tuple(_) => ("a row of values", "compare the values one by one"),
         Expr::Wildcard(_) => ("*", "name the columns"),
-        Expr::CompoundFieldAccess { .. } => ("access to parts of a value", "declare the parts as columns"),
         Expr::AtTimeZone { .. } => ("AT TIME ZONE", "times are in UTC"),
         Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
             ("GROUPING SETS", "write one query for each grouping")

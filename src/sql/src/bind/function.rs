@@ -6,16 +6,16 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::functions::{self, Form, Nulls, Parameter};
 use tidemill_plan::{AggregateFunction, BinaryOperator};
 
-use super::Typed;
 use super::conditional::{case, coalesce, null_if};
 use super::expression::Binder;
 use super::operator::arithmetic;
 use super::scope::near;
+use super::{Typed, nested};
 use crate::error::{Result, SqlError};
 use crate::types;
 
 /// Forms that are no functions of their own in the plan.
-const SPECIAL: [&str; 5] = ["coalesce", "ifnull", "nullif", "if", "mod"];
+const SPECIAL: [&str; 8] = ["coalesce", "ifnull", "nullif", "if", "mod", "row", "cardinality", "map"];
 /// Functions of one time argument that are short for EXTRACT.
 const EXTRACTS: [(&str, &str); 10] = [
     ("year", "YEAR"),
@@ -87,6 +87,9 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
     }
     match (name.as_str(), values.len()) {
         ("coalesce", _) | ("ifnull", 2) => coalesce(values, span),
+        ("row", 1..) => nested::row(values, span),
+        ("map", _) => nested::map(values, span),
+        ("cardinality", 1) => nested::cardinality(values.into_iter().next().unwrap_or_else(|| Typed::text("")), span),
         ("nullif", 2) => two(values, |left, right| null_if(left, right, span)),
         ("mod", 2) => two(values, |left, right| arithmetic(left, BinaryOperator::Modulo, right, span)),
         ("if", 3) => {

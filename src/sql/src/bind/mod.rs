@@ -5,6 +5,7 @@ mod conditional;
 mod expression;
 mod function;
 mod literal;
+mod nested;
 mod operator;
 mod scope;
 mod typed;

@@ -91,7 +91,7 @@ pub(super) fn comparable(left: Typed, right: Typed, span: Span) -> Result<(Typed
     let right = as_moment(right, &left.data_type, span)?;
     match types::common(&left.data_type, &right.data_type) {
         Some(DataType::Null) => Ok((left.widened(&DataType::Boolean), right.widened(&DataType::Boolean))),
-        Some(DataType::Interval(_)) | None => {
+        Some(DataType::Interval(_) | DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)) | None => {
             let message =
                 format!("{} and {} cannot be compared", types::name(&left.data_type), types::name(&right.data_type));
             Err(SqlError::new(span, message, "CAST one side to the type of the other"))

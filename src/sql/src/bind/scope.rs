@@ -4,7 +4,7 @@ use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
 use tidemill_plan::Expression;
 
-use super::Typed;
+use super::{Typed, nested};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role};
 
@@ -64,19 +64,45 @@ impl Scope {
             !field.name.is_empty() && (qualifier.is_none() || owner.as_deref() == qualifier)
         };
         let columns = self.columns.iter().enumerate().skip(self.outer).filter(matches);
-        columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone())).collect()
+        let columns = columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone()));
+        let columns: Vec<_> = columns.collect();
+        match qualifier {
+            Some(row) if columns.is_empty() => self.expand_row(row),
+            _ => columns,
+        }
     }
 
+    /// The fields of the column of this name, which may have its table's before it, if it is a ROW.
+    fn expand_row(&self, name: &str) -> Vec<(Typed, Role, String)> {
+        let (table, name) = name.rsplit_once('.').map_or((None, name), |(table, name)| (Some(table), name));
+        let is_meant = |(owner, field): &(Option<String>, Field)| {
+            field.name == name && (table.is_none() || owner.as_deref() == table)
+        };
+        let found = self.columns.iter().position(is_meant);
+        let fields = found.map(|place| nested::fields(&column(place, &self.columns[place].1))).unwrap_or_default();
+        fields.into_iter().map(|(name, typed)| (typed, Role::Plain, name)).collect()
+    }
+
+    /// The column that a path names, as it is or as the first of fields within fields. A table's name goes before a
+    /// column's.
     pub(crate) fn resolve(&self, path: &[Ident]) -> Result<(Typed, Role)> {
-        let Some((name, owners)) = path.split_last() else {
+        let Some(first) = path.first() else {
             return Err(SqlError::new(Span::empty(), "a column has no name", "name the column"));
         };
-        let span = path[0].span;
-        let owner = match owners {
-            [] => None,
-            [owner] => Some(owner.value.as_str()),
-            _ => return Err(SqlError::new(span, "nested fields are not supported", "write `table.column`")),
-        };
+        if let Some(name) = path.get(1)
+            && let Some(found) = self.column(Some(&first.value), name, first.span)?
+        {
+            return within(found, &path[2..]);
+        }
+        match self.column(None, first, first.span)? {
+            Some(found) => within(found, &path[1..]),
+            None if path.len() == 1 => Err(self.not_found(first.span, None, &first.value)),
+            None => Err(self.not_found(first.span, Some(&first.value), &path[1].value)),
+        }
+    }
+
+    /// The column of this name; one of an enclosing query only if there is none of this one.
+    fn column(&self, owner: Option<&str>, name: &Ident, span: Span) -> Result<Option<(Typed, Role)>> {
         let all = || {
             self.columns.iter().enumerate().filter(|(_, (qualifier, field))| {
                 field.name == name.value && (owner.is_none() || qualifier.as_deref() == owner)
@@ -85,8 +111,8 @@ impl Scope {
         let own = all().any(|(place, _)| place >= self.outer);
         let mut found = all().filter(|(place, _)| !own || *place >= self.outer);
         match (found.next(), found.next()) {
-            (Some((place, (_, field))), None) => Ok((column(place, field), field.role)),
-            (None, _) => Err(self.not_found(span, owner, &name.value)),
+            (None, _) => Ok(None),
+            (Some((place, (_, field))), None) => Ok(Some((column(place, field), field.role))),
             (Some(_), Some(_)) => {
                 let message = format!("the column `{}` is there more than once", name.value);
                 Err(SqlError::new(span, message, "give the columns different names with AS in the subquery"))
@@ -107,11 +133,16 @@ impl Scope {
     }
 }
 
+/// The field of a field … of a column. Only the column itself has a meaning for time.
+fn within(found: (Typed, Role), path: &[Ident]) -> Result<(Typed, Role)> {
+    path.iter().try_fold(found, |(typed, _), name| Ok((nested::field(typed, name)?, Role::Plain)))
+}
+
 fn column(place: usize, field: &Field) -> Typed {
     Typed::new(Expression::Column(place), field.data_type.clone(), field.nullable)
 }
 
-fn advise(name: &str, names: &[&str]) -> String {
+pub(super) fn advise(name: &str, names: &[&str]) -> String {
     match near(name, names.iter().copied()).as_slice() {
         [] if names.is_empty() => "there are no columns here".to_string(),
         [] => format!("there are {}", quoted(names)),

@@ -47,6 +47,24 @@ pub(super) fn text(expression: &Expression, input: &Schema) -> String {
         Expression::Like { expression, pattern, negated, .. } => {
             format!("({} {}LIKE {})", show(expression), not(negated), show(pattern))
         }
+        Expression::Required { expression, .. } => format!("{} NOT NULL", show(expression)),
+        Expression::Field { expression, place } => {
+            let name = match crate::check::type_of(expression, input) {
+                Ok(arrow_schema::DataType::Struct(fields)) if *place < fields.len() => fields[*place].name().clone(),
+                _ => place.to_string(),
+            };
+            format!("{}.{name}", show(expression))
+        }
+        Expression::Element { expression, index } => format!("{}[{}]", show(expression), show(index)),
+        Expression::Cardinality(inner) => format!("CARDINALITY({})", show(inner)),
+        Expression::Construct { of, parts } => {
+            let parts = parts.iter().map(show).collect::<Vec<_>>().join(", ");
+            match of {
+                arrow_schema::DataType::Struct(_) => format!("ROW({parts})"),
+                arrow_schema::DataType::Map(_, _) => format!("MAP[{parts}]"),
+                _ => format!("ARRAY[{parts}]"),
+            }
+        }
         Expression::Call { function, arguments, .. } => {
             let arguments: Vec<String> = arguments.iter().map(show).collect();
             format!("{}({})", function.to_uppercase(), arguments.join(", "))

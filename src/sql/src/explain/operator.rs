@@ -58,9 +58,7 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
         NodeKind::AssignWindows(assign) => vec![format!("time: {}", column(assign.time_column, input))],
         NodeKind::WindowAggregate(aggregate) => aggregation(aggregate, input),
         NodeKind::GroupAggregate(aggregate) => {
-            let ttl = aggregate.state_ttl_ms.map(forgotten);
-            let lines = [keys("keys", &aggregate.keys), calls(&aggregate.aggregates, input)];
-            lines.into_iter().chain(ttl).collect()
+            vec![keys("keys", &aggregate.keys), calls(&aggregate.aggregates, input)]
         }
         NodeKind::Over(over) => {
             let order = match &over.order {
@@ -104,7 +102,28 @@ fn is_by_machine(windows: &Windows) -> bool {
 }
 
 /// What is kept, and how long.
-pub(super) fn state(kind: &NodeKind) -> Option<&'static str> {
+pub(super) fn state(kind: &NodeKind) -> Option<String> {
+    let kept = kept(kind)?;
+    let ttl = match kind {
+        NodeKind::GroupAggregate(aggregate) => [aggregate.state_ttl_ms; 2],
+        NodeKind::Join(join) => join.state_ttl_ms,
+        NodeKind::Rank(rank) => [rank.state_ttl_ms; 2],
+        NodeKind::Deduplicate(deduplicate) => [deduplicate.state_ttl_ms; 2],
+        NodeKind::Normalize(normalize) => [normalize.state_ttl_ms; 2],
+        NodeKind::Over(over) => [over.state_ttl_ms; 2],
+        _ => [None; 2],
+    };
+    let shown = |ttl: Option<u64>| ttl.map_or("none".to_string(), |ttl| duration(ttl as i64));
+    Some(match ttl {
+        [None, None] => kept.to_string(),
+        [left, right] if left == right => format!("{}, state TTL {}", kept.replace(FOR_EVER, ""), shown(left)),
+        [left, right] => format!("{}, state TTL {} and {}", kept.replace(FOR_EVER, ""), shown(left), shown(right)),
+    })
+}
+
+const FOR_EVER: &str = ", for ever unless a state TTL is set";
+
+fn kept(kind: &NodeKind) -> Option<&'static str> {
     Some(match kind {
         NodeKind::Source(_) => "one position for each split",
         NodeKind::WindowAggregate(aggregate) if is_by_machine(&aggregate.windows) => {
@@ -192,7 +211,6 @@ fn ranking(rank: &Rank, input: &Schema) -> Vec<String> {
     if let RankEmit::AtWindowEnd { window_end } = rank.emit {
         lines.push(format!("when over: {}", column(window_end, input)));
     }
-    lines.extend(rank.state_ttl_ms.map(forgotten));
     lines
 }
 
@@ -216,10 +234,6 @@ fn frame(frame: Frame) -> String {
         Frame::Range { preceding_ms: None } => "frame: all rows up to this time".to_string(),
         Frame::Range { preceding_ms: Some(preceding) } => format!("frame: {} before", duration(preceding)),
     }
-}
-
-fn forgotten(ttl_ms: u64) -> String {
-    format!("state TTL: {}", duration(ttl_ms as i64))
 }
 
 fn windows(windows: &Windows) -> String {

@@ -3,8 +3,8 @@
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_plan::{AfterMatch, Expression, MatchRecognize, Pattern, PatternExpression, Position, Reference};
 
-use super::expression::{column, text};
 use super::call::function;
+use super::expression::{column, text};
 use super::operator::{columns, duration, sort_order};
 
 pub(super) fn details(matches: &MatchRecognize, input: &Schema) -> Vec<String> {

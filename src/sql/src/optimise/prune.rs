@@ -18,6 +18,7 @@ pub(crate) fn needed_of_tables(relation: &Relation, needed: &BTreeSet<usize>, ta
             let read = tables.entry(table.table.name.clone()).or_default();
             read.extend(needed.iter().map(|place| scanned[*place]));
             read.extend(table.watermark.iter().flat_map(|watermark| columns(&watermark.expression)));
+            read.extend(table.always_read());
         }
         Node::Calc { input, filter, projection } => {
             needed_of_tables(input, &needed_below(filter.as_ref(), projection, input, needed), tables);

@@ -7,9 +7,13 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{IsOptional, Parser};
 use sqlparser::tokenizer::{Span, Token};
 
+use super::data_type::parse_data_type;
 use super::parse::{parse_query, parse_table_name, parser_of, syntax, words};
-use super::{Column, ColumnSyntax, CreateTable, CreateView, Statement, TableName, WatermarkClause};
+use super::{
+    Column, ColumnSyntax, CreateTable, CreateView, Feature, Like, Merging, Statement, TableName, WatermarkClause,
+};
 use crate::error::{Result, SqlError};
+use crate::hints::Hint;
 use crate::tokens;
 
 /// What all kinds of CREATE begin with.
@@ -60,33 +64,70 @@ fn parse_table(parser: &mut Parser<'static>, head: Head) -> Result<CreateTable> 
         watermark: None,
         primary_key: Vec::new(),
         options: BTreeMap::new(),
+        like: None,
     };
     let open = parser.peek_token();
-    if open.token != Token::LParen {
-        let message = format!("the table needs its columns in parentheses but found {}", open.token);
-        return Err(SqlError::new(open.span, message, "CREATE TABLE … AS SELECT and LIKE are not supported"));
-    }
-    parser.next_token();
-    parse_element(parser, &mut table)?;
-    while parser.consume_token(&Token::Comma) {
+    if parser.consume_token(&Token::LParen) {
         parse_element(parser, &mut table)?;
+        while parser.consume_token(&Token::Comma) {
+            parse_element(parser, &mut table)?;
+        }
+        parser.expect_token(&Token::RParen).map_err(syntax)?;
     }
-    parser.expect_token(&Token::RParen).map_err(syntax)?;
     skip_comment(parser)?;
     refuse_clauses(parser)?;
     if parser.parse_keyword(Keyword::WITH) {
         table.options = parse_options(parser)?;
     }
+    if words(parser, &["LIKE"]) {
+        table.like = Some(parse_like(parser)?);
+    }
     refuse_clauses(parser)?;
+    if table.columns.is_empty() && table.like.is_none() {
+        let message = format!("the table needs its columns in parentheses but found {}", open.token);
+        return Err(SqlError::new(open.span, message, "CREATE TABLE … AS SELECT is not supported"));
+    }
     Ok(table)
 }
+
+/// `LIKE table (INCLUDING OPTIONS EXCLUDING WATERMARKS …)`.
+fn parse_like(parser: &mut Parser<'static>) -> Result<Like> {
+    let mut like = Like { table: parse_table_name(parser)?, rules: Vec::new() };
+    if !parser.consume_token(&Token::LParen) {
+        return Ok(like);
+    }
+    while !parser.consume_token(&Token::RParen) {
+        let span = parser.peek_token_ref().span;
+        let merging = [("INCLUDING", Merging::Including), ("EXCLUDING", Merging::Excluding)];
+        let merging = merging.into_iter().chain([("OVERWRITING", Merging::Overwriting)]);
+        let merging = merging.into_iter().find(|(word, _)| words(parser, &[word])).map(|(_, merging)| merging);
+        let feature = FEATURES.iter().find(|(word, _)| words(parser, &[word])).map(|(_, feature)| *feature);
+        match (merging, feature) {
+            (Some(merging), Some(feature)) => like.rules.push((feature, merging)),
+            _ => {
+                let message = "LIKE has a rule that is not known";
+                return Err(SqlError::new(span, message, "write such as INCLUDING OPTIONS or EXCLUDING WATERMARKS"));
+            }
+        }
+    }
+    Ok(like)
+}
+
+const FEATURES: [(&str, Option<Feature>); 7] = [
+    ("ALL", None),
+    ("CONSTRAINTS", Some(Feature::Constraints)),
+    ("GENERATED", Some(Feature::Generated)),
+    ("OPTIONS", Some(Feature::Options)),
+    ("WATERMARKS", Some(Feature::Watermarks)),
+    ("METADATA", Some(Feature::Metadata)),
+    ("PARTITIONS", Some(Feature::Partitions)),
+];
 
 fn refuse_clauses(parser: &Parser<'static>) -> Result<()> {
     let next = parser.peek_token();
     for (word, remedy) in [
-        ("PARTITIONED", "choose the partitions by the connector's options"),
+        ("PARTITIONED", "leave it out: files are not put into folders by value"),
         ("DISTRIBUTED", "choose the partitions by the connector's options"),
-        ("LIKE", "write the columns out"),
         ("AS", "create the table with its columns, then INSERT INTO it"),
     ] {
         if next.token.to_string().eq_ignore_ascii_case(word) {
@@ -179,16 +220,7 @@ fn parse_column(parser: &mut Parser<'static>, table: &mut CreateTable) -> Result
 }
 
 fn parse_type(parser: &mut Parser<'static>) -> Result<(DataType, bool)> {
-    let next = parser.peek_token();
-    if let Token::Word(word) = &next.token
-        && ["ROW", "ARRAY", "MAP", "MULTISET", "RAW", "VARIANT"]
-            .iter()
-            .any(|name| word.value.eq_ignore_ascii_case(name))
-    {
-        let message = format!("{} columns are not supported", word.value.to_uppercase());
-        return Err(SqlError::new(next.span, message, "declare the scalar fields, or the whole as STRING"));
-    }
-    let data_type = parser.parse_data_type().map_err(syntax)?;
+    let data_type = parse_data_type(parser).map_err(syntax)?;
     Ok((data_type, words(parser, &["NOT", "NULL"])))
 }
 
@@ -201,6 +233,38 @@ pub(crate) fn parse_column_type(text: &str) -> Result<ColumnSyntax> {
         Token::EOF => Ok(ColumnSyntax::Physical { data_type, span, not_null }),
         other => Err(SqlError::new(span, format!("`{other}` is not a part of a type"), "give the type alone")),
     }
+}
+
+/// The hints of a comment: `NAME(…), NAME(…)`.
+pub(crate) fn parse_hints(text: &str) -> Result<Vec<Hint>> {
+    let mut parser = parser_of(tokens::tokenize(text)?);
+    let mut hints = Vec::new();
+    while parser.peek_token_ref().token != Token::EOF {
+        let name = parser.parse_identifier().map_err(syntax)?.value;
+        let options = match parser.peek_nth_token_ref(1).token {
+            Token::SingleQuotedString(_) => Some(parse_options(&mut parser)?),
+            _ => {
+                skip_arguments(&mut parser)?;
+                None
+            }
+        };
+        hints.push(Hint { name, options });
+        if !parser.consume_token(&Token::Comma) {
+            parser.expect_token(&Token::EOF).map_err(syntax)?;
+        }
+    }
+    Ok(hints)
+}
+
+fn skip_arguments(parser: &mut Parser<'static>) -> Result<()> {
+    if parser.consume_token(&Token::LParen) {
+        while !parser.consume_token(&Token::RParen) {
+            if parser.next_token().token == Token::EOF {
+                return Err(SqlError::new(Span::empty(), "the hint does not end", "close its parenthesis"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn parse_options(parser: &mut Parser<'static>) -> Result<BTreeMap<String, String>> {

@@ -1,6 +1,7 @@
 //! Flink's statements, parsed: what was written, before any name is looked up.
 
 mod create;
+mod data_type;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,8 @@ use std::collections::BTreeMap;
 use sqlparser::ast::{DataType, Expr, Ident, ObjectName, Query};
 use sqlparser::tokenizer::{Location, Span};
 
-pub(crate) use create::parse_column_type;
+pub(crate) use create::{parse_column_type, parse_hints};
+pub(crate) use data_type::parse_data_type;
 pub(crate) use parse::{parse, parse_expression, parse_query_alone, unknown_database};
 
 /// A statement and where it begins.
@@ -22,6 +24,7 @@ pub(crate) struct Placed {
 pub(crate) enum Statement {
     CreateTable(Box<CreateTable>),
     CreateView(Box<CreateView>),
+    Drop(Drop),
     Set(Set),
     Insert(Insert),
     BeginSet,
@@ -37,6 +40,43 @@ pub(crate) struct CreateTable {
     pub watermark: Option<WatermarkClause>,
     pub primary_key: Vec<Ident>,
     pub options: BTreeMap<String, String>,
+    pub like: Option<Like>,
+}
+
+/// `LIKE table (…)`: the table that the rest is taken from, and the rules in their order; one without a feature is for
+/// all.
+#[derive(Clone, Debug)]
+pub(crate) struct Like {
+    pub table: TableName,
+    pub rules: Vec<(Option<Feature>, Merging)>,
+}
+
+/// A part of a table that LIKE takes over or not. Stored columns always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Constraints,
+    Generated,
+    Options,
+    Watermarks,
+    Metadata,
+    Partitions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Merging {
+    /// Takes over what the new table does not say itself; that it says it is an error.
+    Including,
+    Excluding,
+    /// Takes over what the new table does not say itself.
+    Overwriting,
+}
+
+/// `DROP TABLE name`, or a view.
+#[derive(Clone, Debug)]
+pub(crate) struct Drop {
+    pub is_view: bool,
+    pub if_exists: bool,
+    pub name: TableName,
 }
 
 #[derive(Clone, Debug)]
@@ -77,7 +117,9 @@ pub(crate) struct Set {
 #[derive(Clone, Debug)]
 pub(crate) struct Insert {
     pub table: TableName,
-    /// Empty for all columns in the table's order.
+    /// Columns with a value for all rows: `PARTITION (column = value)`.
+    pub fixed: Vec<(Ident, Expr)>,
+    /// Empty for all other columns in the table's order.
     pub columns: Vec<Ident>,
     pub query: Box<Query>,
 }

@@ -1,18 +1,18 @@
 //! Tells statements apart by their first words and parses them. What is not a statement of a streaming application is
 //! refused by name.
 
-use sqlparser::ast::{Expr, Query};
+use sqlparser::ast::{Expr, Ident, Query};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 use super::create::{parse_create, parse_string};
-use super::{Insert, Placed, Set, Statement, TableName};
+use super::{Drop, Insert, Placed, Set, Statement, TableName};
 use crate::dialect::FlinkDialect;
 use crate::error::{Place, Result, SqlError};
 use crate::tokens::{self, StatementTokens};
 
-const STATEMENTS: &str = "an application has CREATE TABLE, CREATE VIEW, SET, INSERT INTO and statement sets";
+const STATEMENTS: &str = "an application has CREATE and DROP of tables and views, SET, INSERT INTO and statement sets";
 
 /// Parses the tokens between two semicolons: one statement, or a statement set's first line and the statement after it.
 pub(crate) fn parse(tokens: StatementTokens) -> Result<Vec<Placed>> {
@@ -75,6 +75,11 @@ fn parse_one(parser: &mut Parser<'static>) -> Result<Statement> {
     };
     match word.keyword {
         Keyword::CREATE => parse_create(parser),
+        Keyword::DROP => parse_drop(parser).map(Statement::Drop),
+        Keyword::EXPLAIN | Keyword::DESCRIBE | Keyword::DESC | Keyword::SHOW => {
+            let message = format!("{} is for looking at, and an application runs", word.value.to_uppercase());
+            Err(SqlError::new(first.span, message, "leave it out, and run `tidemill explain` on the file"))
+        }
         Keyword::SET => parse_set(parser).map(Statement::Set),
         Keyword::INSERT => parse_insert(parser).map(Statement::Insert),
         Keyword::EXECUTE => {
@@ -111,21 +116,45 @@ fn parse_insert(parser: &mut Parser<'static>) -> Result<Insert> {
     }
     parser.expect_keyword(Keyword::INTO).map_err(syntax)?;
     let table = parse_table_name(parser)?;
-    let next = parser.peek_token();
-    if tokens::is_keyword(Some(&next), Keyword::PARTITION) {
-        return Err(SqlError::new(
-            next.span,
-            "static partitions are not supported",
-            "give the partition's columns in the query",
-        ));
-    }
+    let fixed = match words(parser, &["PARTITION"]) {
+        true => parse_fixed(parser)?,
+        false => Vec::new(),
+    };
     let columns = match parser.peek_tokens_ref::<2>() {
         [first, second] if first.token == Token::LParen && !begins_query(second) => {
             parser.parse_parenthesized_column_list(sqlparser::parser::IsOptional::Mandatory, false).map_err(syntax)?
         }
         _ => Vec::new(),
     };
-    Ok(Insert { table, columns, query: parse_query(parser)? })
+    Ok(Insert { table, fixed, columns, query: parse_query(parser)? })
+}
+
+/// The values of `PARTITION (column = value, …)`.
+fn parse_fixed(parser: &mut Parser<'static>) -> Result<Vec<(Ident, Expr)>> {
+    parser.expect_token(&Token::LParen).map_err(syntax)?;
+    let mut fixed = Vec::new();
+    loop {
+        let column = parser.parse_identifier().map_err(syntax)?;
+        parser.expect_token(&Token::Eq).map_err(syntax)?;
+        fixed.push((column, parser.parse_expr().map_err(syntax)?));
+        if !parser.consume_token(&Token::Comma) {
+            parser.expect_token(&Token::RParen).map_err(syntax)?;
+            return Ok(fixed);
+        }
+    }
+}
+
+fn parse_drop(parser: &mut Parser<'static>) -> Result<Drop> {
+    parser.next_token();
+    words(parser, &["TEMPORARY"]);
+    let kind = parser.next_token();
+    let is_view = tokens::is_keyword(Some(&kind), Keyword::VIEW);
+    if !is_view && !tokens::is_keyword(Some(&kind), Keyword::TABLE) {
+        let message = format!("DROP {} is not supported", kind.token.to_string().to_uppercase());
+        return Err(SqlError::new(kind.span, message, "only tables and views can be dropped"));
+    }
+    let if_exists = words(parser, &["IF", "EXISTS"]);
+    Ok(Drop { is_view, if_exists, name: parse_table_name(parser)? })
 }
 
 fn begins_query(token: &TokenWithSpan) -> bool {
@@ -149,14 +178,14 @@ pub(crate) fn unknown_database(span: Span, name: &str) -> SqlError {
 }
 
 /// Whether these words come next; if so they are taken.
-pub(super) fn words(parser: &mut Parser<'static>, expected: &[&str]) -> bool {
+pub(super) fn words(parser: &mut Parser, expected: &[&str]) -> bool {
     let matches = |(place, word): (usize, &&str)| {
         let token = &parser.peek_nth_token_ref(place).token;
         matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
     };
     let all = expected.iter().enumerate().all(matches);
     if all {
-        expected.iter().for_each(|_| drop(parser.next_token()));
+        expected.iter().for_each(|_| std::mem::drop(parser.next_token()));
     }
     all
 }

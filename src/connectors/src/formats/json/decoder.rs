@@ -2,7 +2,7 @@
 //! of where messages come from, so a refusal says which message by its place.
 
 use arrow::array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::Table;
 
@@ -43,6 +43,13 @@ impl Decoder {
                     "leave it out, or declare only columns of simple types",
                 ));
             }
+            None if schema.fields().iter().any(|field| has_bytes(field.data_type())) => {
+                return Err(invalid(
+                    table,
+                    "BYTES in JSON is not supported for tables with nested columns",
+                    "declare the bytes as STRING, which is their base64 text",
+                ));
+            }
             None => {
                 Way::Nested(NestedDecoder::new(schema, capacity, options.ignore_parse_errors).map_err(|error| {
                     invalid(
@@ -63,13 +70,26 @@ impl Decoder {
 
     /// The rows of these messages. Empty messages are none.
     pub fn decode<'m>(&mut self, messages: impl Iterator<Item = &'m [u8]> + Clone) -> Result<RecordBatch, BadMessage> {
+        self.decode_noting(messages, |_| {})
+    }
+
+    /// Likewise, and tells for each row which message it is of.
+    pub fn decode_noting<'m>(
+        &mut self,
+        messages: impl Iterator<Item = &'m [u8]>,
+        note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         match &mut self.way {
-            Way::Flat(_) => self.decode_flat(messages),
-            Way::Nested(_) => self.decode_nested(messages),
+            Way::Flat(_) => self.decode_flat(messages, note),
+            Way::Nested(_) => self.decode_nested(messages, note),
         }
     }
 
-    fn decode_flat<'m>(&mut self, messages: impl Iterator<Item = &'m [u8]>) -> Result<RecordBatch, BadMessage> {
+    fn decode_flat<'m>(
+        &mut self,
+        messages: impl Iterator<Item = &'m [u8]>,
+        mut note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         let Way::Flat(decoder) = &mut self.way else { unreachable!("asked only for the flat way") };
         let rules = FieldRules {
             null_for_faults: self.options.ignore_parse_errors,
@@ -77,8 +97,12 @@ impl Decoder {
         };
         for (index, message) in messages.enumerate() {
             match decoder.append(message, rules) {
-                Ok(Appended::Row | Appended::Nothing) => {}
-                Ok(Appended::RowWithFaults) => self.undecodable += 1,
+                Ok(Appended::Row) => note(index),
+                Ok(Appended::Nothing) => {}
+                Ok(Appended::RowWithFaults) => {
+                    self.undecodable += 1;
+                    note(index);
+                }
                 Err(_) if self.options.ignore_parse_errors => self.undecodable += 1,
                 Err(refused) => return Err(BadMessage { index, reason: refused.to_string() }),
             }
@@ -87,12 +111,17 @@ impl Decoder {
     }
 
     /// All at once; if that fails, one by one to find the bad ones.
-    fn decode_nested<'m>(&mut self, messages: impl Iterator<Item = &'m [u8]>) -> Result<RecordBatch, BadMessage> {
+    fn decode_nested<'m>(
+        &mut self,
+        messages: impl Iterator<Item = &'m [u8]>,
+        note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         let Way::Nested(decoder) = &self.way else { unreachable!("asked only for the nested way") };
         let mut messages: Vec<(usize, &[u8])> =
             messages.enumerate().filter(|(_, message)| holds_something(message)).collect();
         let plain: Vec<&[u8]> = messages.iter().map(|(_, message)| *message).collect();
         if let Ok(rows) = decoder.decode(&plain) {
+            messages.iter().map(|(index, _)| *index).for_each(note);
             return Ok(rows);
         }
         let mut first_fault = None;
@@ -108,9 +137,20 @@ impl Decoder {
             Some(bad) if !self.options.ignore_parse_errors => Err(bad),
             _ => {
                 let plain: Vec<&[u8]> = messages.iter().map(|(_, message)| *message).collect();
+                messages.iter().map(|(index, _)| *index).for_each(note);
                 decoder.decode(&plain).map_err(|error| BadMessage { index: 0, reason: error.to_string() })
             }
         }
+    }
+}
+
+/// Arrow's decoder would take the text of bytes for hexadecimal digits instead of base64.
+fn has_bytes(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Binary => true,
+        DataType::Struct(fields) => fields.iter().any(|field| has_bytes(field.data_type())),
+        DataType::List(element) | DataType::Map(element, _) => has_bytes(element.data_type()),
+        _ => false,
     }
 }
 

@@ -18,7 +18,7 @@ const CAREFUL: JsonOptions = JsonOptions {
 const LENIENT: JsonOptions = JsonOptions { ignore_parse_errors: true, ..CAREFUL };
 
 fn table() -> Table {
-    Table { name: "t".into(), connector: "kafka".into(), options: Default::default() }
+    Table { name: "t".into(), connector: "kafka".into(), options: Default::default(), primary_key: Vec::new() }
 }
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
@@ -256,4 +256,29 @@ fn timestamp(random: &mut StdRng) -> String {
     crate::formats::time::write_date_time(&mut out, random.random_range(0..4_000_000_000), b' ');
     crate::formats::time::write_fraction(&mut out, random.random_range(0..1000u32) * 1_000_000);
     String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn rows_arrays_and_maps_are_read() {
+    let row =
+        DataType::Struct(vec![Field::new("x", DataType::Int64, true), Field::new("y", DataType::Utf8, true)].into());
+    let array = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+    let entries = vec![Field::new("keys", DataType::Utf8, false), Field::new("values", DataType::Int64, true)];
+    let map = DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries.into()), false)), false);
+    for (data_type, value, expected) in [
+        (row.clone(), r#"{"y":"b","x":7,"z":[]}"#, "{x: 7, y: b}"),
+        (row.clone(), r#"{"x":null}"#, "{x: , y: }"),
+        (row, "null", ""),
+        (array, r#"["a",null]"#, "[a, ]"),
+        (map, r#"{"k":1,"l":null}"#, "{k: 1, l: }"),
+    ] {
+        assert_eq!(one(data_type, value), expected, "{value}");
+    }
+}
+
+#[test]
+fn bytes_beside_nested_columns_are_refused() {
+    let row = DataType::Struct(vec![Field::new("x", DataType::Binary, true)].into());
+    let refused = Decoder::new(&table(), schema(&[("r", row)]), CAREFUL, 16).err().unwrap();
+    assert!(refused.message.contains("BYTES"), "{}", refused.message);
 }

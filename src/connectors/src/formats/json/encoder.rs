@@ -7,7 +7,6 @@ use arrow::datatypes::{
     TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::error::ArrowError;
-use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use base64::Engine;
 use std::io::Write;
@@ -21,7 +20,6 @@ pub struct Encoder {
     /// `"name":` of each.
     keys: Vec<Vec<u8>>,
     options: JsonOptions,
-    nested: EncoderOptions,
 }
 
 /// A batch made ready for being written row by row.
@@ -34,23 +32,11 @@ impl Encoder {
     /// An encoder of the columns at these places of the schema.
     pub fn new(schema: &SchemaRef, columns: Vec<usize>, options: JsonOptions) -> Self {
         let keys = columns.iter().map(|column| key(schema.field(*column).name())).collect();
-        let separator = separator(options) as char;
-        let nested = EncoderOptions::default()
-            .with_explicit_nulls(!options.ignore_null_fields)
-            .with_timestamp_format(format!("%Y-%m-%d{separator}%H:%M:%S%.f"))
-            .with_timestamp_tz_format(format!("%Y-%m-%d{separator}%H:%M:%S%.fZ"));
-        Self { columns, keys, options, nested }
+        Self { columns, keys, options }
     }
 
     pub fn rows<'a>(&'a self, batch: &'a RecordBatch) -> Result<Rows<'a>, ArrowError> {
-        let schema = batch.schema_ref();
-        let values = self.columns.iter().map(|column| {
-            let array = batch.column(*column).as_ref();
-            match Values::flat(array) {
-                Some(values) => Ok(values),
-                None => Ok(Values::Nested(make_encoder(&schema.fields()[*column], array, &self.nested)?)),
-            }
-        });
+        let values = self.columns.iter().map(|column| Values::of(batch.column(*column).as_ref()));
         Ok(Rows { values: values.collect::<Result<_, ArrowError>>()?, encoder: self })
     }
 }
@@ -58,25 +44,25 @@ impl Encoder {
 impl Rows<'_> {
     /// Appends one row's object.
     pub fn write(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'{');
-        let mut first = true;
-        for (key, values) in self.encoder.keys.iter().zip(&mut self.values) {
-            let null = values.is_null(row);
-            if null && self.encoder.options.ignore_null_fields {
-                continue;
-            }
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            out.extend_from_slice(key);
-            match null {
-                true => out.extend_from_slice(b"null"),
-                false => values.write(row, self.encoder.options, out),
-            }
-        }
-        out.push(b'}');
+        write_object(&self.encoder.keys, &self.values, row, self.encoder.options, out);
     }
+}
+
+fn write_object(keys: &[Vec<u8>], values: &[Values<'_>], row: usize, options: JsonOptions, out: &mut Vec<u8>) {
+    out.push(b'{');
+    let mut first = true;
+    for (key, values) in keys.iter().zip(values) {
+        if options.ignore_null_fields && values.is_null(row) {
+            continue;
+        }
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        out.extend_from_slice(key);
+        values.write(row, options, out);
+    }
+    out.push(b'}');
 }
 
 fn key(name: &str) -> Vec<u8> {
@@ -93,9 +79,10 @@ fn separator(options: JsonOptions) -> u8 {
     }
 }
 
-enum Values<'a> {
-    Flat(&'a dyn Array, Kind<'a>),
-    Nested(NullableEncoder<'a>),
+/// One column of a batch that is being written.
+pub struct Values<'a> {
+    pub array: &'a dyn Array,
+    kind: Kind<'a>,
 }
 
 enum Kind<'a> {
@@ -112,11 +99,14 @@ enum Kind<'a> {
     Timestamp { values: &'a [i64], per_second: i64, zoned: bool },
     Utf8(&'a arrow::array::StringArray),
     Binary(&'a arrow::array::BinaryArray),
+    Row { keys: Vec<Vec<u8>>, fields: Vec<Values<'a>> },
+    Array { offsets: &'a [i32], elements: Box<Values<'a>> },
+    Map { offsets: &'a [i32], keys: &'a arrow::array::StringArray, values: Box<Values<'a>> },
     Null,
 }
 
 impl<'a> Values<'a> {
-    fn flat(array: &'a dyn Array) -> Option<Self> {
+    pub fn of(array: &'a dyn Array) -> Result<Self, ArrowError> {
         let kind = match array.data_type() {
             DataType::Null => Kind::Null,
             DataType::Boolean => Kind::Boolean(array.as_boolean()),
@@ -137,27 +127,41 @@ impl<'a> Values<'a> {
             DataType::Timestamp(unit, zone) => timestamps(array, *unit, zone.is_some()),
             DataType::Utf8 => Kind::Utf8(array.as_string()),
             DataType::Binary => Kind::Binary(array.as_binary()),
-            _ => return None,
+            DataType::Struct(fields) => Kind::Row {
+                keys: fields.iter().map(|field| key(field.name())).collect(),
+                fields: array.as_struct().columns().iter().map(|field| Self::of(field)).collect::<Result<_, _>>()?,
+            },
+            DataType::List(_) => Kind::Array {
+                offsets: array.as_list::<i32>().value_offsets(),
+                elements: Box::new(Self::of(array.as_list::<i32>().values())?),
+            },
+            DataType::Map(_, _) => Kind::Map {
+                offsets: array.as_map().value_offsets(),
+                keys: array.as_map().keys().as_string_opt().ok_or_else(|| no_json(array.data_type()))?,
+                values: Box::new(Self::of(array.as_map().values())?),
+            },
+            other => return Err(no_json(other)),
         };
-        Some(Self::Flat(array, kind))
+        Ok(Self { array, kind })
     }
 
     #[inline]
-    fn is_null(&self, row: usize) -> bool {
-        match self {
-            Self::Flat(_, Kind::Null) => true,
-            Self::Flat(array, _) => array.is_null(row),
-            Self::Nested(encoder) => encoder.is_null(row),
-        }
+    pub fn is_null(&self, row: usize) -> bool {
+        matches!(self.kind, Kind::Null) || self.array.is_null(row)
     }
 
     #[inline]
-    fn write(&mut self, row: usize, options: JsonOptions, out: &mut Vec<u8>) {
-        match self {
-            Self::Flat(_, kind) => kind.write(row, options, out),
-            Self::Nested(encoder) => encoder.encode(row, out),
+    pub fn write(&self, row: usize, options: JsonOptions, out: &mut Vec<u8>) {
+        match self.is_null(row) {
+            true => out.extend_from_slice(b"null"),
+            false => self.kind.write(row, options, out),
         }
     }
+}
+
+/// The keys of a JSON object are texts.
+fn no_json(data_type: &DataType) -> ArrowError {
+    ArrowError::SchemaError(format!("{data_type} has no form in JSON"))
 }
 
 fn timestamps(array: &dyn Array, unit: TimeUnit, zoned: bool) -> Kind<'_> {
@@ -191,6 +195,29 @@ impl Kind<'_> {
             Self::Binary(values) => quoted(out, |out| {
                 out.extend_from_slice(base64::engine::general_purpose::STANDARD.encode(values.value(row)).as_bytes());
             }),
+            Self::Row { keys, fields } => write_object(keys, fields, row, options, out),
+            Self::Array { offsets, elements } => {
+                out.push(b'[');
+                for place in offsets[row]..offsets[row + 1] {
+                    if place > offsets[row] {
+                        out.push(b',');
+                    }
+                    elements.write(place as usize, options, out);
+                }
+                out.push(b']');
+            }
+            Self::Map { offsets, keys, values } => {
+                out.push(b'{');
+                for place in offsets[row]..offsets[row + 1] {
+                    if place > offsets[row] {
+                        out.push(b',');
+                    }
+                    write_string(out, keys.value(place as usize));
+                    out.push(b':');
+                    values.write(place as usize, options, out);
+                }
+                out.push(b'}');
+            }
             Self::Null => out.extend_from_slice(b"null"),
         }
     }
@@ -324,6 +351,31 @@ mod tests {
                 r#"{"page":null,"views":7,"at":"1969-12-31 23:59:59.999","#,
                 r#""ltz":"1970-01-01 00:00:00Z","share":"NaN","sum":-0.05,"day":"2026-01-02","new":false,"list":null}"#
             )
+        );
+    }
+
+    #[test]
+    fn nested_values_are_written_by_the_same_rules() {
+        use arrow::array::{Int64Builder, MapBuilder, StringBuilder, StructArray};
+        use arrow_schema::Field;
+        let at: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![Some(1_767_323_045_600), None]));
+        let bytes: ArrayRef = Arc::new(arrow::array::BinaryArray::from(vec![b"ab".as_slice(), b"c"]));
+        let row = StructArray::from(vec![
+            (Arc::new(Field::new("at", at.data_type().clone(), true)), at),
+            (Arc::new(Field::new("b", DataType::Binary, true)), bytes),
+        ]);
+        let mut map = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+        map.keys().append_value("k\"");
+        map.values().append_value(1);
+        map.append(true).unwrap();
+        map.append(false).unwrap();
+        let columns: Vec<(&str, ArrayRef)> = vec![("r", Arc::new(row)), ("m", Arc::new(map.finish()))];
+        assert_eq!(
+            encoded(JsonOptions::default(), columns),
+            [
+                r#"{"r":{"at":"2026-01-02 03:04:05.6","b":"YWI="},"m":{"k\"":1}}"#,
+                r#"{"r":{"at":null,"b":"Yw=="},"m":null}"#
+            ]
         );
     }
 

@@ -7,12 +7,12 @@
 //! Where this differs from Flink: a text after the first JSON value of a record makes the record undecodable (Flink
 //! ignores it), both timestamp standards are read whichever is set, and a TIMESTAMP_LTZ may have any offset.
 
-mod columns;
+pub(super) mod columns;
 pub mod decoder;
 pub mod encoder;
 mod flat;
 mod nested;
-mod scan;
+pub(super) mod scan;
 
 pub(crate) use scan::is_number;
 
@@ -43,12 +43,19 @@ pub enum TimestampStandard {
 
 impl JsonOptions {
     pub fn read(options: &Options<'_>) -> Result<Self> {
+        Self::read_of("json", options)
+    }
+
+    /// The options of a format that is made of this one, by its name.
+    pub fn read_of(format: &str, options: &Options<'_>) -> Result<Self> {
+        let flag = |name: &str| options.flag(&format!("{format}.{name}"));
+        let standard = format!("{format}.timestamp-format.standard");
         let standards = [("SQL", TimestampStandard::Sql), ("ISO-8601", TimestampStandard::Iso8601)];
         let read = Self {
-            ignore_parse_errors: options.flag("json.ignore-parse-errors")?,
-            fail_on_missing_field: options.flag("json.fail-on-missing-field")?,
-            timestamps: options.choice("json.timestamp-format.standard", &standards)?.unwrap_or_default(),
-            ignore_null_fields: options.flag("json.encode.ignore-null-fields")?,
+            ignore_parse_errors: flag("ignore-parse-errors")?,
+            fail_on_missing_field: flag("fail-on-missing-field")?,
+            timestamps: options.choice(&standard, &standards)?.unwrap_or_default(),
+            ignore_null_fields: flag("encode.ignore-null-fields")?,
         };
         if read.ignore_parse_errors && read.fail_on_missing_field {
             return Err(options.invalid(

@@ -1,3 +1,3 @@
 CREATE TABLE t (
-  a ROW<b INT>
+  a ROW<b RAW('x', 'y')>
 ) WITH ('connector' = 'kafka');

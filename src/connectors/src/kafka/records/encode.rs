@@ -1,0 +1,137 @@
+//! Rows to the key and value of records.
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow_schema::SchemaRef;
+use tidemill_engine::change::split;
+use tidemill_engine::connector::Result;
+use tidemill_model::status::{Problem, ProblemKind};
+use tidemill_plan::{Change, Table};
+
+use super::super::options::{KafkaOptions, Records, Values};
+use crate::formats::csv::{self, CsvEncoder, CsvRows};
+use crate::formats::json::encoder::{Encoder, Rows};
+use crate::formats::raw;
+use crate::options::Options;
+
+pub struct RecordEncoder {
+    table: String,
+    records: Records,
+    value: ValueEncoder,
+    key: Option<Encoder>,
+}
+
+enum ValueEncoder {
+    Json(Encoder),
+    Csv(CsvEncoder),
+    Raw,
+}
+
+enum ValueRows<'a> {
+    Json(Rows<'a>),
+    Csv(CsvRows<'a>),
+    Raw(&'a RecordBatch),
+}
+
+impl ValueEncoder {
+    fn rows<'a>(&'a self, batch: &'a RecordBatch) -> std::result::Result<ValueRows<'a>, ArrowError> {
+        Ok(match self {
+            Self::Json(encoder) => ValueRows::Json(encoder.rows(batch)?),
+            Self::Csv(encoder) => ValueRows::Csv(encoder.rows(batch)?),
+            Self::Raw => ValueRows::Raw(batch),
+        })
+    }
+}
+
+impl ValueRows<'_> {
+    fn write(&mut self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Json(rows) => rows.write(row, out),
+            Self::Csv(rows) => rows.write(row, out),
+            Self::Raw(rows) => out.extend_from_slice(raw::value(rows, row).unwrap_or_default()),
+        }
+    }
+
+    /// A NULL as it is, is no value.
+    fn has_value(&self, row: usize) -> bool {
+        !matches!(self, Self::Raw(rows) if raw::value(rows, row).is_none())
+    }
+}
+
+/// Writes a part of a record.
+pub type Write<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
+
+impl RecordEncoder {
+    pub fn new(table: &Table, schema: &SchemaRef, options: &KafkaOptions) -> Result<Self> {
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let place = |name: &String| {
+            names
+                .iter()
+                .position(|known| known == name)
+                .ok_or_else(|| Options::new(table).unknown(name, "column for `key.fields`", names.iter().copied()))
+        };
+        let keys = options.key_fields.iter().map(place).collect::<Result<Vec<_>>>()?;
+        let values = (0..names.len()).filter(|column| options.key_in_value || !keys.contains(column)).collect();
+        let value = match &options.values {
+            Values::Json => ValueEncoder::Json(Encoder::new(schema, values, options.json)),
+            Values::Csv(csv) => {
+                csv::check(table, schema)?;
+                ValueEncoder::Csv(CsvEncoder::new(values, csv.clone()))
+            }
+            Values::Raw => {
+                raw::check(table, schema)?;
+                ValueEncoder::Raw
+            }
+        };
+        let key = (!keys.is_empty()).then(|| Encoder::new(schema, keys, options.json));
+        Ok(Self { table: table.name.clone(), records: options.records, value, key })
+    }
+
+    /// Calls `record` with the writers of the key and value of each record, which has a value unless it deletes.
+    pub fn each(
+        &self,
+        rows: &RecordBatch,
+        mut record: impl FnMut(Option<Write<'_>>, Option<Write<'_>>) -> Result<()>,
+    ) -> Result<()> {
+        let mut values = self.value.rows(rows).map_err(|error| self.failed(error))?;
+        let mut keys = self.key.as_ref().map(|key| key.rows(rows)).transpose().map_err(|error| self.failed(error))?;
+        let (_, changes) = split(rows);
+        for row in 0..rows.num_rows() {
+            let change = changes.map_or(Some(Change::Insert), |changes| Change::of(changes.value(row)));
+            let change = change.ok_or_else(|| self.failed("a row has an unknown change"))?;
+            let has_value = match self.records {
+                Records::Upserts if change == Change::UpdateBefore => continue,
+                Records::Upserts => change.is_addition(),
+                Records::Rows | Records::Debezium { .. } => values.has_value(row),
+            };
+            let mut value = |out: &mut Vec<u8>| match self.records {
+                Records::Debezium { .. } if change.is_addition() => {
+                    out.extend_from_slice(br#"{"before":null,"after":"#);
+                    values.write(row, out);
+                    out.extend_from_slice(br#","op":"c"}"#);
+                }
+                Records::Debezium { .. } => {
+                    out.extend_from_slice(br#"{"before":"#);
+                    values.write(row, out);
+                    out.extend_from_slice(br#","after":null,"op":"d"}"#);
+                }
+                Records::Rows | Records::Upserts => values.write(row, out),
+            };
+            let value = has_value.then_some(&mut value as Write<'_>);
+            match &mut keys {
+                None => record(None, value)?,
+                Some(keys) => record(Some(&mut |out: &mut Vec<u8>| keys.write(row, out)), value)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: impl std::fmt::Display) -> Problem {
+        Problem {
+            kind: ProblemKind::Internal,
+            object: self.table.clone(),
+            message: format!("failed to encode rows: {error}"),
+            remedy: "please report this with the table's columns".into(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+EXPLAIN INSERT INTO texts SELECT page FROM page_views;
