@@ -38,9 +38,14 @@ fn measure(name: &str, kind: &str, fields: Vec<Field>, rows: usize) -> Outcome<(
     if !kind.is_empty() {
         options.insert("nexmark.kind".to_string(), kind.to_string());
     }
-    let table = Table { name: "events".into(), connector: "nexmark".into(), options };
-    let context =
-        TaskContext { application: "a/b".into(), application_uid: "u".into(), operator: "s".into(), parallelism: 1 };
+    let table = Table { name: "events".into(), connector: "nexmark".into(), options, primary_key: Vec::new() };
+    let context = TaskContext {
+        changelog: tidemill_plan::Changelog::Append,
+        application: "a/b".into(),
+        application_uid: "u".into(),
+        operator: "s".into(),
+        parallelism: 1,
+    };
     let failed = |problem| format!("{problem:?}");
     let source = Nexmark.source(&table, Arc::new(Schema::new(fields)), &context).map_err(failed)?;
     let splits = source.splits().map_err(failed)?.into_iter();

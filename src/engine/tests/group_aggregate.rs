@@ -131,8 +131,12 @@ fn plan(
     output: Changelog,
     state_ttl_ms: Option<u64>,
 ) -> StreamPlan {
-    let table =
-        |name: &str| tidemill_plan::Table { name: name.into(), connector: "test".into(), options: BTreeMap::new() };
+    let table = |name: &str| tidemill_plan::Table {
+        name: name.into(),
+        connector: "test".into(),
+        options: BTreeMap::new(),
+        primary_key: Vec::new(),
+    };
     let mut fields: Vec<Field> = keys.iter().map(|key| input_schema().field(*key).clone()).collect();
     for (number, (_, result)) in calls.iter().enumerate() {
         fields.push(Field::new(format!("a{number}"), result.clone(), true));

@@ -37,7 +37,12 @@ fn fields() -> Vec<Field> {
 }
 
 fn table(name: &str) -> tidemill_plan::Table {
-    tidemill_plan::Table { name: name.into(), connector: "test".into(), options: BTreeMap::new() }
+    tidemill_plan::Table {
+        name: name.into(),
+        connector: "test".into(),
+        options: BTreeMap::new(),
+        primary_key: Vec::new(),
+    }
 }
 
 fn node(uid: &str, inputs: Vec<usize>, kind: NodeKind, fields: Vec<Field>) -> PlanNode {

@@ -57,8 +57,12 @@ pub fn plan_over(
     [left, right]: [Changelog; 2],
     changelog: Changelog,
 ) -> StreamPlan {
-    let table =
-        |name: &str| tidemill_plan::Table { name: name.into(), connector: "test".into(), options: BTreeMap::new() };
+    let table = |name: &str| tidemill_plan::Table {
+        name: name.into(),
+        connector: "test".into(),
+        options: BTreeMap::new(),
+        primary_key: Vec::new(),
+    };
     let source = |name| NodeKind::Source(Source { table: table(name), watermark: None });
     let output = joined(schema, kind);
     StreamPlan {

@@ -61,7 +61,12 @@ pub fn schema_with(further: &[DataType]) -> SchemaRef {
 }
 
 pub fn plan(kind: NodeKind, input: Changelog, schema: SchemaRef, changelog: Changelog) -> StreamPlan {
-    let table = |name: &str| Table { name: name.into(), connector: "test".into(), options: BTreeMap::new() };
+    let table = |name: &str| Table {
+        name: name.into(),
+        connector: "test".into(),
+        options: BTreeMap::new(),
+        primary_key: Vec::new(),
+    };
     let source = NodeKind::Source(Source { table: table("in"), watermark: None });
     let node = |uid: &str, inputs, kind, schema: &SchemaRef, changelog: &Changelog| PlanNode {
         uid: uid.into(),

@@ -217,7 +217,12 @@ pub fn plan(case: &Case) -> StreamPlan {
         after_match: case.after,
         within_ms: case.within_ms,
     };
-    let table = |name: &str| Table { name: name.into(), connector: "test".into(), options: BTreeMap::new() };
+    let table = |name: &str| Table {
+        name: name.into(),
+        connector: "test".into(),
+        options: BTreeMap::new(),
+        primary_key: Vec::new(),
+    };
     let node = |uid: &str, inputs, kind, schema: &SchemaRef| PlanNode {
         uid: uid.into(),
         inputs,

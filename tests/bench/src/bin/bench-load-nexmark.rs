@@ -60,8 +60,9 @@ fn source(kind: &str, options: &[(&str, &String)], schema: SchemaRef) -> Result<
         options.push(("nexmark.kind", kind));
     }
     let options = options.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let table = Table { name: kind.into(), connector: "nexmark".into(), options };
+    let table = Table { name: kind.into(), connector: "nexmark".into(), options, primary_key: Vec::new() };
     let context = TaskContext {
+        changelog: tidemill_plan::Changelog::Append,
         application: "bench/load".into(),
         application_uid: "bench".into(),
         operator: "load".into(),
