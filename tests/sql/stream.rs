@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rand::rngs::SmallRng;
@@ -173,9 +173,4 @@ pub fn texts(rows: &RecordBatch) -> Vec<Vec<String>> {
         .collect();
     let text = |row| formatters.iter().map(|formatter| formatter.value(row).to_string()).collect();
     (0..rows.num_rows()).map(text).collect()
-}
-
-/// Batches of one schema as one.
-pub fn joined(batches: &[RecordBatch]) -> Option<RecordBatch> {
-    concat_batches(batches.first()?.schema_ref(), batches).ok()
 }

@@ -23,9 +23,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn print(name: &str, kind: Kind, events: &str, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     let schema = Arc::new(Schema::new(columns_of(kind)));
     let options = [("nexmark.kind", name), ("events.num", events)].map(|(k, v)| (k.to_string(), v.to_string()));
-    let table = Table { name: name.into(), connector: "nexmark".into(), options: options.into() };
-    let context =
-        TaskContext { application: "a/b".into(), application_uid: "u".into(), operator: "s".into(), parallelism: 1 };
+    let table =
+        Table { name: name.into(), connector: "nexmark".into(), options: options.into(), primary_key: Vec::new() };
+    let context = TaskContext {
+        changelog: tidemill_plan::Changelog::Append,
+        application: "a/b".into(),
+        application_uid: "u".into(),
+        operator: "s".into(),
+        parallelism: 1,
+    };
     let failed = |problem| format!("{problem:?}");
     let source = Nexmark.source(&table, schema.clone(), &context).map_err(failed)?;
     let splits = source.splits().map_err(failed)?.into_iter();
