@@ -129,6 +129,7 @@ mod tests {
     fn open(rows: &str) -> Result<Arc<dyn Source>> {
         let schema = Schema::new(vec![Field::new("id", DataType::Int64, true)]);
         let context = TaskContext {
+            changelog: tidemill_plan::Changelog::Append,
             application: "a/b".to_string(),
             application_uid: "u".to_string(),
             operator: "source-t".to_string(),

@@ -36,8 +36,13 @@ fn row(name: &str, fields: Vec<Field>) -> Field {
 }
 
 fn open(options: &[(&str, &str)], schema: SchemaRef) -> Result<Arc<dyn Source>> {
-    let context =
-        TaskContext { application: "a/b".into(), application_uid: "u".into(), operator: "s".into(), parallelism: 1 };
+    let context = TaskContext {
+        changelog: tidemill_plan::Changelog::Append,
+        application: "a/b".into(),
+        application_uid: "u".into(),
+        operator: "s".into(),
+        parallelism: 1,
+    };
     Nexmark.source(&table(options), schema, &context)
 }
 
