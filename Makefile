@@ -9,7 +9,7 @@ export PROFILE ?= dev
 export CLUSTER ?= $(TIDEMILL_CACHE)/run/cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster bench bench-nexmark cluster-up cluster-down cluster-report images crds fmt lint
+.PHONY: help demo test test-cluster test-sql bench bench-nexmark cluster-up cluster-down cluster-report images crds fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: ## all that CI runs: format, lints, licences, unit tests, chart, cluster t
 
 test-cluster: ## the cluster tests alone, on a cluster of their own or on TIDEMILL_TEST_KUBECONFIG
 	@tests/make/check.sh cluster
+
+test-sql: ## the SQL cases of tests/sql (SQL_DIR= for a folder of your own)
+	@cargo test --workspace --test sql -- --nocapture
 
 lint: ## format, clippy, licences, chart
 	@tests/make/check.sh lint
