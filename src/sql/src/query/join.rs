@@ -171,38 +171,22 @@ fn settle(
 
 /// The window ends of both sides if the conditions say that the windows are the same.
 fn common_window(left: &Relation, right: &Relation, conditions: &[Expression]) -> Option<(usize, usize)> {
-    let role = |relation: &Relation, wanted: fn(Role) -> bool| {
-        relation
-            .fields
-            .iter()
-            .enumerate()
-            .filter(move |(_, field)| wanted(field.role))
-            .map(|(place, _)| place)
-            .collect::<Vec<_>>()
-    };
+    let width = left.fields.len();
     let equal = |wanted: fn(Role) -> bool| {
-        let (lefts, rights) = (role(left, wanted), role(right, wanted));
-        let pairs = lefts.iter().flat_map(|left| rights.iter().map(move |right| (*left, *right)));
-        let mut pairs = pairs.collect::<Vec<_>>().into_iter();
-        pairs.find(|(one, other)| {
-            let other = other + left.fields.len();
-            conditions.iter().any(|condition| is_equality(condition, *one, other))
+        conditions.iter().find_map(|condition| match equality(condition, width)? {
+            (Expression::Column(one), Expression::Column(other)) => {
+                let are_wanted = wanted(left.fields[one].role) && wanted(right.fields[other - width].role);
+                are_wanted.then_some((one, other - width))
+            }
+            _ => None,
         })
     };
     equal(|role| matches!(role, Role::WindowStart(Clock::Event)))?;
     equal(|role| matches!(role, Role::WindowEnd(Clock::Event)))
 }
 
-fn is_equality(condition: &Expression, one: usize, other: usize) -> bool {
-    let Expression::Binary { left, operator: BinaryOperator::Equal, right } = condition else { return false };
-    match (&**left, &**right) {
-        (Expression::Column(a), Expression::Column(b)) => (*a, *b) == (one, other) || (*b, *a) == (one, other),
-        _ => false,
-    }
-}
-
-/// Takes the equalities with right sides that may be keys out of the conditions as such. They become columns of the sides where they are not yet, and
-/// puts the join between. The result has the columns of the sides as they were.
+/// Takes the equalities whose right sides may be keys out of the conditions. What they compare becomes columns of the
+/// sides where it is not yet, and the join is put between. The result has the columns of the sides as they were.
 pub(super) fn placed(
     kind: JoinKind,
     left: Relation,
