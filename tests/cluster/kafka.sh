@@ -9,35 +9,14 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/lib.sh"
 
-VERSION=4.3.1
-LIBS=${TIDEMILL_CACHE:-$HOME/.cache/tidemill}/kafka/$VERSION
+RIVAL=$HERE/../rival
 POD_PORT=9092 CONTROLLER_PORT=9093 OUTSIDE_PORT=9094
 
 [ $# -ge 2 ] || die "usage: kafka.sh start|topic|stop DIR ..."
 BASE=$(cd "$2" && pwd)
 HOME_DIR=$BASE/kafka
-
-fetch() {
-  [ ! -e "$LIBS/done" ] || return 0
-  install_missing default-jdk-headless:java maven:mvn
-  log "fetching Kafka $VERSION"
-  rm -rf "$LIBS" && mkdir -p "$LIBS"
-  cat >"$LIBS/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>local</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$VERSION</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$VERSION</version></dependency>
-    <!-- the broker logs through slf4j; without a binding it is silent -->
-    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.25.3</version></dependency>
-  </dependencies>
-</project>
-POM
-  mvn -q -B -Dstyle.color=never -f "$LIBS/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$LIBS/jars" </dev/null >&2
-  touch "$LIBS/done"
-}
+install_missing default-jdk-headless:java maven:mvn
+LIBS=$("$RIVAL/kafka_up.sh" libs)
 
 configure() {
   mkdir -p "$HOME_DIR"
@@ -58,23 +37,14 @@ listener.security.protocol.map=PODS:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAIN
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PODS
 log.dirs=$HOME_DIR/data
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-log.retention.hours=-1
-auto.create.topics.enable=false
 P
+  cat "$RIVAL/one_node.properties" >>"$HOME_DIR/server.properties"
 }
 
 # kafka CLASS ARGS...: a Kafka program in the control plane's namespaces, where the broker is at home.
 kafka() {
   "$HERE/in.sh" "$BASE" cp java "${HEAP:--Xmx256m}" -XX:+UseSerialGC -Dlog4j2.configurationFile="$HOME_DIR/log4j2.yaml" \
-    -cp "$LIBS/jars/*" "$@"
+    -cp "$LIBS/*" "$@"
 }
 
 # expose: the forwarder from outside, and the service for pods.
@@ -91,7 +61,6 @@ expose() {
 
 start() {
   local start=$EPOCHREALTIME outside
-  fetch
   outside=127.0.0.1:$("$(cat "$BASE/bin")/tb" free-port)
   configure "$outside"
   kafka kafka.tools.StorageTool format --ignore-formatted -t tidemill-test-cluster-1 -c "$HOME_DIR/server.properties" \

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Real Apache Kafka (KRaft, one node that is broker and controller) from Maven Central, on loopback only.
 #
-# usage: kafka_up.sh {fetch|start|stop|status|topic NAME PARTITIONS|delete NAME|offsets NAME}
+# usage: kafka_up.sh {fetch|libs|start|stop|status|topic NAME PARTITIONS|delete NAME|offsets NAME}
+#   libs            fetches, and prints where Kafka's jars are
 #   TIDEMILL_CACHE  what is downloaded, outside the checkout    (default ~/.cache/tidemill)
 #   KAFKA_DIR       data, log and pid of this broker            (default $TIDEMILL_CACHE/rival/kafka-run)
 #   KAFKA_VERSION   (4.3.1)   KAFKA_PORT, KAFKA_CTRL_PORT (19092, 19093)   KAFKA_HEAP (1g)
 # Needs a JDK of 17 or later, and Maven. `stop` ends exactly the process that `start` began.
 set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${TIDEMILL_CACHE:-$HOME/.cache/tidemill}/rival
 KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
 KAFKA_DIR=${KAFKA_DIR:-$CACHE/kafka-run}
@@ -34,10 +36,12 @@ fetch() {
   </dependencies>
 </project>
 POM
-  mvn -q -B -f "$HOME_DIR/pom/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$LIBS"
+  mvn -q -B -Dstyle.color=never -f "$HOME_DIR/pom/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$LIBS" </dev/null >&2
   touch "$HOME_DIR/complete"
 }
+
+libs() { fetch; echo "$LIBS"; }
 
 configure() {
   mkdir -p "$KAFKA_DIR"
@@ -51,7 +55,6 @@ Configuration:
     Root: {level: ${kind##*:}, AppenderRef: {ref: out}}
 L4J
   done
-  # One node: the internal topics cannot have more than one replica.
   cat >"$KAFKA_DIR/server.properties" <<P
 process.roles=broker,controller
 node.id=1
@@ -62,18 +65,8 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$KAFKA_DIR/data
-num.partitions=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-log.retention.hours=-1
-auto.create.topics.enable=false
 P
+  cat "$HERE/one_node.properties" >>"$KAFKA_DIR/server.properties"
 }
 
 running() { [ -f "$PIDFILE" ] && kill -0 "$(cat "$PIDFILE")" 2>/dev/null; }
@@ -114,6 +107,6 @@ offsets() { tool org.apache.kafka.tools.GetOffsetShell --bootstrap-server "127.0
 
 command=${1:-start}; shift || true
 case $command in
-  fetch|start|stop|status|topic|delete|offsets) "$command" "$@" ;;
+  fetch|libs|start|stop|status|topic|delete|offsets) "$command" "$@" ;;
   *) echo "unknown command $command" >&2; exit 2 ;;
 esac
