@@ -26,6 +26,13 @@ artifact() { # artifact GROUP:NAME:VERSION FOLDER
 }
 
 fetch() {
+  fetch_flink
+  # On its own: the distribution may have been fetched without it.
+  [ -z "$KAFKA_CONNECTOR" ] || [ -f "$DIST/lib/flink-sql-connector-kafka-$KAFKA_CONNECTOR.jar" ] ||
+    artifact "org.apache.flink:flink-sql-connector-kafka:$KAFKA_CONNECTOR" "$DIST/lib"
+}
+
+fetch_flink() {
   [ -f "$DIST/complete" ] && return 0
   local wheels=$CACHE/wheels; mkdir -p "$DIST" "$wheels"
   python3 -m venv "$CACHE/venv"
@@ -36,7 +43,6 @@ fetch() {
   chmod +x "$DIST"/bin/*.sh "$DIST"/bin/flink
   # the wheels carry the SQL client but not the gateway that it embeds
   artifact "org.apache.flink:flink-sql-gateway:$FLINK_VERSION" "$DIST/opt"
-  [ -z "$KAFKA_CONNECTOR" ] || artifact "org.apache.flink:flink-sql-connector-kafka:$KAFKA_CONNECTOR" "$DIST/lib"
   touch "$DIST/complete"
 }
 
