@@ -23,8 +23,8 @@ test: ## all that CI runs: format, lints, licences, unit tests, chart, cluster t
 test-cluster: ## the cluster tests alone, on a cluster of their own or on TIDEMILL_TEST_KUBECONFIG
 	@tests/make/check.sh cluster
 
-test-sql: ## the SQL cases of tests/sql (SQL_DIR= for a folder of your own)
-	@cargo test --workspace --test sql -- --nocapture
+test-sql: ## the SQL cases of tests/sql (SQL_DIR= for a folder of your own), and Nexmark's beside Flink (NEXMARK_GIT=)
+	@tests/make/sql.sh
 
 lint: ## format, clippy, licences, chart
 	@tests/make/check.sh lint

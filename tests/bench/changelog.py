@@ -25,4 +25,8 @@ def differences(expected, found, most=3):
     for row in sorted(expected.keys() | found.keys()):
         if expected.get(row, 0) != found.get(row, 0):
             said.append(f"{found.get(row, 0)} instead of {expected.get(row, 0)} times [{row}]")
+    return few(said, most)
+
+
+def few(said, most=3):
     return said[:most] + ([f"and {len(said) - most} more"] if len(said) > most else [])

@@ -56,6 +56,14 @@ class Kafka:
         rows = map(json.loads, self.tool("bench-dump", topic, OUTPUT_PARTITIONS).splitlines())
         return Counter((window(row["window_start"]), row["page"], row["view_count"]) for row in rows)
 
+    def records(self, topic, partitions):
+        """The JSON records of a topic, one after the other."""
+        command = [os.path.join(self.tools, "bench-dump"), self.broker, topic, str(partitions)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            yield from map(json.loads, process.stdout)
+        if process.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+
     def roof(self, topic, events, mode):
         return json.loads(self.tool("bench-roof", topic, PARTITIONS, events, mode))
 

@@ -18,6 +18,7 @@ class OwnTexts:
 
     kinds = ("person", "auction", "bid")
     description = "our own texts of each shape"
+    frame_of_q6 = 10
 
     def __init__(self, folder):
         self.folder = folder
@@ -33,19 +34,26 @@ class OwnTexts:
         return tables + self.read(query).substitute(options)
 
     @staticmethod
+    def rows_of(kind, topic, kafka):
+        """The rows of one of the tables, which are in the topics of one partition of this name."""
+        return kafka.records(f"{topic}-{kind}", 1)
+
+    @staticmethod
     def read(name):
         with open(os.path.join(OWN, f"{name}.sql")) as file:
             return Template(file.read())
 
 
 class PublishedTexts:
-    """The benchmark's own, on one table of rows: one topic for all kinds."""
+    """The benchmark's own, on one table of rows: one topic for all kinds. `sets` are the folders that they are in by what
+    their queries' names begin with: `q` and, where it is given, `cep-q`."""
 
     kinds = ("event",)
     description = "the published texts"
+    frame_of_q6 = 11
 
-    def __init__(self, folder, queries):
-        self.folder, self.queries = folder, queries
+    def __init__(self, folder, sets):
+        self.folder, self.sets = folder, sets
 
     def script(self, query, engine, source, values, printed):
         names = {
@@ -54,26 +62,30 @@ class PublishedTexts:
             "NEXMARK_DIR": f"{self.folder}/{engine}", "SUBMIT_TIME": query,
             "NEXMARK_TABLE": "kafka" if source == "kafka" else "datagen",
         }
-        text = {name: Template(self.read(name)).safe_substitute(names) for name in self.needed(query, source)}
-        tables = "".join(text[name] + "\n" for name in list(text)[:-1])
-        return self.with_options(tables, engine, values) + self.with_sinks(text[query], engine, values, printed)
+        prefix, number = re.match(r"(\D*)(\d+)$", query).groups()
+        files = ("ddl_kafka" if source == "kafka" else "ddl_gen", "ddl_views", f"q{number}")
+        *tables, text = (Template(self.read(prefix, name)).safe_substitute(names) for name in files)
+        tables = "".join(table + "\n" for table in tables)
+        return self.with_options(tables, engine, values) + self.with_sinks(text, engine, values, printed)
 
     @staticmethod
-    def needed(query, source):
-        return ("ddl_kafka" if source == "kafka" else "ddl_gen", "ddl_views", query)
+    def rows_of(kind, topic, kafka):
+        return (event[kind] for event in kafka.records(f"{topic}-event", 1) if event.get(kind))
 
-    def read(self, name):
-        with open(os.path.join(self.queries, f"{name}.sql")) as file:
+    def read(self, prefix, name):
+        with open(os.path.join(self.sets[prefix], f"{name}.sql")) as file:
             return file.read()
 
     @staticmethod
     def with_options(tables, engine, values):
         tables = re.sub(r"'topic'\s*=\s*'[^']*'", f"'topic' = '{values['topic']}-event', {BOUNDED}", tables)
         tables = re.sub(r"'sink\.partitioner'\s*=\s*'[^']*',", "", tables)
-        if engine == "tidemill":  # Flink's generator has no seed, and makes every column anyway
-            own = f"'connector' = 'nexmark', 'seed' = '{values['seed']}', 'nexmark.every-column' = '{values['every_column']}'"
-            tables = re.sub(r"'connector'\s*=\s*'nexmark'", own, tables)
-        return tables
+        # Flink's generator has no seed, and makes every column anyway; it would wait for the clock of its events.
+        own = {
+            "flink": "'max-emit-speed' = 'true'",
+            "tidemill": f"'seed' = '{values['seed']}', 'nexmark.every-column' = '{values['every_column']}'",
+        }
+        return re.sub(r"'connector'\s*=\s*'nexmark'", f"'connector' = 'nexmark', {own[engine]}", tables)
 
     @staticmethod
     def with_sinks(text, engine, values, printed):
@@ -95,17 +107,27 @@ def lookup(engine, path):
     return f"'connector' = 'filesystem', 'path' = 'file://{path}', 'format' = 'csv'"
 
 
-def published_queries(env, folder):
-    """The folder with the published texts, read out of a git directory where that is what is given; None without."""
+def published_sets(env, folder):
+    """The folders with the published texts by the beginnings of their queries' names, read out of a git directory where
+    that is what is given; None without. The CEP set stands beside the others."""
     if env.get("QUERIES"):
-        return env["QUERIES"]
-    if not env.get("NEXMARK_GIT"):
+        queries = env["QUERIES"].rstrip("/")
+    elif env.get("NEXMARK_GIT"):
+        queries = os.path.join(folder, "queries")
+        read_out(env["NEXMARK_GIT"], folder)
+    else:
         return None
-    git = ["git", "--git-dir", env["NEXMARK_GIT"]]
+    sets = {"q": queries, "cep-q": f"{queries}-cep"}
+    return {prefix: path for prefix, path in sets.items() if os.path.isdir(path)}
+
+
+def read_out(repository, folder):
+    """Writes the published texts into folders named as theirs."""
+    git = ["git", "--git-dir", repository]
     listed = subprocess.run([*git, "ls-tree", "-r", "--name-only", "HEAD"], check=True, stdout=subprocess.PIPE, text=True)
-    os.makedirs(folder, exist_ok=True)
     for path in listed.stdout.splitlines():
-        if re.search(r"/queries/\w+\.sql$", path):
-            with open(os.path.join(folder, os.path.basename(path)), "wb") as file:
+        if found := re.search(r"/(queries(?:-cep)?/\w+\.sql)$", path):
+            target = os.path.join(folder, found.group(1))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
                 subprocess.run([*git, "show", f"HEAD:{path}"], check=True, stdout=file)
-    return folder

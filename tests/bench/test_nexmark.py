@@ -1,13 +1,15 @@
 """What of the Nexmark benchmark can be tried without engines: `python3 -m unittest discover -s tests/bench`."""
 
 import os
+import subprocess
 import tempfile
 import unittest
 
 import changelog
 import nexmark
+import recompute
 import report
-from nexmark_texts import OwnTexts, PublishedTexts
+from nexmark_texts import OwnTexts, PublishedTexts, published_sets
 from outcome import Outcome
 
 VALUES = {
@@ -24,6 +26,15 @@ PUBLISHED = {
     "  'pattern' = '$dt $hm:00'\n);\nINSERT INTO out SELECT a FROM bid;",
     "q13": "CREATE TABLE side (key INT) WITH (\n  'connector.type' = 'filesystem',\n  'format.type' = 'csv'\n);\nINSERT INTO out SELECT 1;",
 }
+
+CEP_TEXT = "CREATE TABLE out (a INT) WITH (\n  'connector' = 'blackhole'\n);\nINSERT INTO out SELECT a FROM bid MATCH_RECOGNIZE (x);"
+
+
+def write(folder, texts):
+    os.makedirs(folder)
+    for name, text in texts.items():
+        with open(os.path.join(folder, f"{name}.sql"), "w") as file:
+            file.write(text)
 
 
 def outcome(cpu_s, rss=100):
@@ -43,7 +54,7 @@ class Changelog(unittest.TestCase):
 
 class Texts(unittest.TestCase):
     def test_every_text_of_our_own_is_filled_in(self):
-        for query in nexmark.QUERIES:
+        for query in nexmark.QUERIES + nexmark.CEP:
             for source in ("kafka", "generator"):
                 for printed in (True, False):
                     script = OwnTexts("/tmp").script(query, "flink", source, VALUES, printed)
@@ -52,10 +63,24 @@ class Texts(unittest.TestCase):
 
     def published(self, query, engine, source, printed):
         with tempfile.TemporaryDirectory() as folder:
-            for name, text in PUBLISHED.items():
-                with open(os.path.join(folder, f"{name}.sql"), "w") as file:
-                    file.write(text)
-            return PublishedTexts("/tmp", folder).script(query, engine, source, VALUES, printed)
+            write(os.path.join(folder, "queries"), PUBLISHED)
+            write(os.path.join(folder, "queries-cep"), PUBLISHED | {"q0": CEP_TEXT})
+            sets = published_sets({"QUERIES": os.path.join(folder, "queries")}, "")
+            return PublishedTexts("/tmp", sets).script(query, engine, source, VALUES, printed)
+
+    def test_the_cep_set_has_its_own_texts(self):
+        self.assertIn("MATCH_RECOGNIZE", self.published("cep-q0", "flink", "kafka", False))
+        self.assertNotIn("MATCH_RECOGNIZE", self.published("q0", "flink", "kafka", False))
+
+    def test_published_texts_are_read_out_of_a_repository(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write(os.path.join(folder, "work", "x", "queries"), PUBLISHED)
+            git = ["git", "-C", os.path.join(folder, "work"), "-c", "user.name=a", "-c", "user.email=a"]
+            for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "texts"]):
+                subprocess.run([*git, *command], check=True)
+            sets = published_sets({"NEXMARK_GIT": os.path.join(folder, "work", ".git")}, os.path.join(folder, "out"))
+            self.assertEqual(list(sets), ["q"])
+            self.assertIn("FROM bid", PublishedTexts("/tmp", sets).read("q", "q0"))
 
     def test_published_tables_get_their_topic_and_end(self):
         script = self.published("q0", "flink", "kafka", False)
@@ -63,9 +88,11 @@ class Texts(unittest.TestCase):
         self.assertNotIn("sink.partitioner", script)
         self.assertIn("FROM kafka;", script)
 
-    def test_our_generator_alone_gets_a_seed(self):
+    def test_our_generator_alone_gets_a_seed_and_flinks_does_not_wait(self):
         self.assertIn("'seed' = '7', 'nexmark.every-column' = 'true'", self.published("q0", "tidemill", "generator", False))
-        self.assertNotIn("seed", self.published("q0", "flink", "generator", False))
+        script = self.published("q0", "flink", "generator", False)
+        self.assertNotIn("seed", script)
+        self.assertIn("'max-emit-speed' = 'true'", script)
 
     def test_sinks_print_where_results_are_compared(self):
         for query in ("q0", "q10"):
@@ -77,6 +104,36 @@ class Texts(unittest.TestCase):
     def test_the_lookup_source_is_each_engines_own(self):
         self.assertIn("'csv-lookup'", self.published("q13", "flink", "kafka", False))
         self.assertIn("file:///tmp/side.csv", self.published("q13", "tidemill", "kafka", False))
+
+
+class Recomputed(unittest.TestCase):
+    AUCTIONS = [
+        {"id": number, "seller": 7, "dateTime": "2026-01-01 00:00:00", "expires": "2026-01-01 00:00:09.5"} for number in (1, 2, 3)
+    ]
+
+    @staticmethod
+    def bid(auction, price, second):
+        return {"auction": auction, "price": price, "bidder": 4, "dateTime": f"2026-01-01 00:00:{second}"}
+
+    def means(self, rows, bids, frame=2):
+        return recompute.mean_of_winning_prices(rows, self.AUCTIONS, bids, frame)
+
+    def test_the_highest_bid_of_an_open_auction_counts(self):
+        bids = [self.bid(1, 10, "01"), self.bid(1, 30, "02"), self.bid(1, 90, "09.6"), self.bid(2, 5, "03"), self.bid(3, 6, "04")]
+        self.assertEqual(self.means({"7, 30": 1, "7, 17": 1, "7, 5": 1}, bids), [])
+        self.assertEqual(len(self.means({"7, 30": 1, "7, 17": 1, "7, 6": 1}, bids)), 1)
+        self.assertEqual(len(self.means({"7, 30": 1, "7, 17": 1, "7, 5": 1, "8, 1": 1}, bids)), 1)
+
+    def test_any_order_of_bids_at_the_same_time_is_right(self):
+        bids = [self.bid(1, 10, "01"), self.bid(2, 20, "02"), self.bid(3, 40, "02.000")]
+        self.assertEqual(self.means({"7, 10": 1, "7, 15": 1, "7, 30": 1}, bids), [])
+        self.assertEqual(self.means({"7, 10": 1, "7, 25": 1, "7, 30": 1}, bids), [])
+        self.assertEqual(len(self.means({"7, 10": 1, "7, 15": 1, "7, 25": 1}, bids)), 1)
+
+    def test_every_bid_is_in_one_window(self):
+        bids = [self.bid(1, 10, "01")] * 3
+        self.assertEqual(recompute.bids_of_each_bidder({"4, 1, a, b": 1, "4, 2, b, c": 1}, bids), [])
+        self.assertEqual(recompute.bids_of_each_bidder({"4, 2, a, b": 1}, bids), ["bidder 4: 2 bids instead of 3"])
 
 
 class Summary(unittest.TestCase):
@@ -93,6 +150,11 @@ class Summary(unittest.TestCase):
         results.outcomes["q6", "b", "tidemill"] = [outcome(1)]
         line = nexmark.summary(results, {"q0": True, "q1": False}, True)
         self.assertEqual(line, {"a_geomean": None, "a_min": None, "b_geomean": 6.0, "b_min": 4.0, "rss_worst_ratio": 0.25, "queries_equal": 1})
+
+    def test_equal_results_are_counted_by_set(self):
+        self.assertEqual(nexmark.equality({}), {"nexmark_equal": None, "cep_equal": None})
+        found = nexmark.equality({"q0": True, "q1": False, "cep-q0": False})
+        self.assertEqual(found, {"nexmark_equal": 1, "cep_equal": 0})
 
     def test_the_innermost_cause_is_told(self):
         self.assertEqual(nexmark.cause("500\\nCaused by: a\\n  at b\\nCaused by: c: d\\n at e"), "c: d")
