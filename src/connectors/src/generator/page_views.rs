@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, NullBufferBuilder, RecordBatch, TimestampMillisecondArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, TimestampMillisecondArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::error::ArrowError;
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use tidemill_engine::connector::Result as TableResult;
@@ -191,19 +191,20 @@ impl PageViews {
 
     /// Some rows as columns.
     pub fn batch(&self, schema: &SchemaRef, columns: &[Column], rows: RowRange) -> Result<RecordBatch, ArrowError> {
+        // Drawn once for all the columns that need them: drawing is dearer than reading them again.
+        let bits: Vec<u64> = match columns.iter().any(|column| *column != Column::Page) {
+            true => rows.each().map(|row| self.other_bits(row)).collect(),
+            false => Vec::new(),
+        };
         let arrays = columns.iter().zip(schema.fields()).map(|(column, field)| {
             Ok(match column {
                 Column::Page => self.pages_of(rows)?,
-                Column::Referrer => self.referrers_of(rows)?,
-                Column::UserId => {
-                    Arc::new(Int64Array::from_iter_values(rows.each().map(|row| user_id(self.other_bits(row)))))
-                }
-                Column::Duration => {
-                    Arc::new(Int64Array::from_iter_values(rows.each().map(|row| duration_ms(self.other_bits(row)))))
-                }
+                Column::Referrer => self.referrers_of(&bits)?,
+                Column::UserId => Arc::new(Int64Array::from_iter_values(bits.iter().map(|bits| user_id(*bits)))),
+                Column::Duration => Arc::new(Int64Array::from_iter_values(bits.iter().map(|bits| duration_ms(*bits)))),
                 Column::ViewedAt => {
                     let DataType::Timestamp(_, zone) = field.data_type() else { unreachable!("checked at opening") };
-                    Arc::new(self.times_of(rows).with_timezone_opt(zone.clone()))
+                    Arc::new(self.times_of(rows, &bits).with_timezone_opt(zone.clone()))
                 }
             })
         });
@@ -213,26 +214,23 @@ impl PageViews {
     }
 
     fn pages_of(&self, rows: RowRange) -> Result<ArrayRef, ArrowError> {
-        texts(rows, None, |row| &self.page_texts[self.zipf.rank(self.page_bits(row)) as usize])
+        texts(rows.each().map(|row| &self.page_texts[self.zipf.rank(self.page_bits(row)) as usize]), None)
     }
 
-    fn referrers_of(&self, rows: RowRange) -> Result<ArrayRef, ArrowError> {
-        let mut nulls = NullBufferBuilder::new(rows.count);
-        for row in rows.each() {
-            nulls.append(referrer(self.other_bits(row)) != 0);
-        }
-        texts(rows, nulls.finish(), |row| &self.referrer_texts[referrer(self.other_bits(row))])
+    fn referrers_of(&self, bits: &[u64]) -> Result<ArrayRef, ArrowError> {
+        let known = BooleanBuffer::collect_bool(bits.len(), |row| referrer(bits[row]) != 0);
+        texts(bits.iter().map(|bits| &self.referrer_texts[referrer(*bits)]), Some(NullBuffer::new(known)))
     }
 
     /// Counts the milliseconds on from row to row instead of dividing for each.
-    fn times_of(&self, rows: RowRange) -> TimestampMillisecondArray {
+    fn times_of(&self, rows: RowRange, bits: &[u64]) -> TimestampMillisecondArray {
         let rate = u128::from(self.spec.events_per_second);
         let step = u128::from(rows.step) * 1000;
         let (step_whole, step_rest) = ((step / rate) as i64, (step % rate) as u64);
         let mut due = self.due_ms(rows.first);
         let mut rest = (u128::from(rows.first) * 1000 % rate) as u64;
-        let times = rows.each().map(|row| {
-            let time = due - self.disorder_ms(mix(self.other_bits(row)));
+        let times = bits.iter().map(|bits| {
+            let time = due - self.disorder_ms(mix(*bits));
             due += step_whole;
             rest += step_rest;
             if rest >= self.spec.events_per_second {
@@ -246,12 +244,11 @@ impl PageViews {
 }
 
 fn texts<'t>(
-    rows: RowRange,
+    texts: impl ExactSizeIterator<Item = &'t PooledText>,
     nulls: Option<NullBuffer>,
-    text: impl Fn(u64) -> &'t PooledText,
 ) -> Result<ArrayRef, ArrowError> {
-    let mut column = TextColumn::with_capacity(rows.count, rows.count * LONGEST_TEXT);
-    rows.each().for_each(|row| column.push(text(row)));
+    let mut column = TextColumn::with_capacity(texts.len(), texts.len() * LONGEST_TEXT);
+    texts.for_each(|text| column.push(text));
     column.finish(nulls)
 }
 
