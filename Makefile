@@ -9,7 +9,7 @@ export PROFILE ?= dev
 export CLUSTER ?= $(TIDEMILL_CACHE)/run/cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster test-sql bench bench-nexmark cluster-up cluster-down cluster-report images crds fmt lint
+.PHONY: help demo test test-cluster test-sql refresh-sql bench bench-nexmark cluster-up cluster-down cluster-report images crds fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-cluster: ## the cluster tests alone, on a cluster of their own or on TIDEMI
 
 test-sql: ## the SQL cases of tests/sql (SQL_DIR= for a folder of your own), and Nexmark's beside Flink (NEXMARK_GIT=)
 	@tests/make/sql.sh
+
+refresh-sql: ## write what a real Flink gives into the SQL cases (FILES= for some of them)
+	@tests/sql/refresh.py $(FILES)
 
 lint: ## format, clippy, licences, chart
 	@tests/make/check.sh lint

@@ -1,21 +1,20 @@
 //! A query, computed all at once by DataFusion over the same rows.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use datafusion::prelude::SessionContext;
 
-use crate::case::File;
-use crate::stream::{Table, columns, parsed, texts};
+use crate::case::{File, Input};
+use crate::cells::parsed;
+use crate::stream::{Table, schema, texts};
 
 /// The rows that DataFusion gives for a query.
 pub async fn run(file: &File, sql: &str) -> Result<Table, String> {
     let context = SessionContext::new();
     for input in &file.inputs {
-        let mut fields = Vec::new();
-        for (place, (name, sql_type)) in columns(input)?.into_iter().enumerate() {
-            fields.push((name, parsed(input, place, &arrow_type(&sql_type)?)?, true));
-        }
-        let rows = RecordBatch::try_from_iter_with_nullable(fields).map_err(|error| error.to_string())?;
-        context.register_batch(&input.name, rows).map_err(|error| error.to_string())?;
+        context.register_batch(&input.name, remaining(input)?).map_err(|error| error.to_string())?;
     }
     for definition in file.definitions.split(';').filter(|text| !text.trim().is_empty()) {
         // What DataFusion does not know, a query that needs it does without by its own text.
@@ -30,27 +29,21 @@ pub async fn run(file: &File, sql: &str) -> Result<Table, String> {
     Ok(table)
 }
 
-fn arrow_type(sql_type: &str) -> Result<arrow::datatypes::DataType, String> {
-    use arrow::datatypes::{DataType, TimeUnit};
-    Ok(match sql_type {
-        "BOOLEAN" => DataType::Boolean,
-        "TINYINT" => DataType::Int8,
-        "SMALLINT" => DataType::Int16,
-        "INT" => DataType::Int32,
-        "BIGINT" => DataType::Int64,
-        "FLOAT" => DataType::Float32,
-        "DOUBLE" => DataType::Float64,
-        "STRING" => DataType::Utf8,
-        "DATE" => DataType::Date32,
-        "TIMESTAMP(3)" => DataType::Timestamp(TimeUnit::Millisecond, None),
-        "TIMESTAMP_LTZ(3)" => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-        other => match other.strip_prefix("DECIMAL(").and_then(|rest| rest.strip_suffix(')')) {
-            Some(parts) => {
-                let (precision, scale) = parts.split_once(", ").ok_or("a decimal has two parts")?;
-                let wrong = |error: std::num::ParseIntError| error.to_string();
-                DataType::Decimal128(precision.parse().map_err(wrong)?, scale.parse().map_err(wrong)?)
-            }
-            None => return Err(format!("tables of cases cannot have the type {other}")),
-        },
-    })
+/// A table's rows but those that its changes take back.
+fn remaining(input: &Input) -> Result<RecordBatch, String> {
+    let schema = schema(input)?;
+    let columns = schema.fields().iter().enumerate().map(|(place, field)| parsed(input, place, field.data_type()));
+    let columns = columns.collect::<Result<_, String>>()?;
+    let rows = RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| error.to_string())?;
+    let Some(additions) = &input.additions else { return Ok(rows) };
+    let mut left: Vec<u32> = Vec::new();
+    for (row, added) in additions.iter().enumerate() {
+        if *added {
+            left.push(row as u32);
+            continue;
+        }
+        let taken_back = left.iter().rposition(|other| input.rows[*other as usize] == input.rows[row]);
+        left.remove(taken_back.ok_or(format!("{:?} is taken back but is not there", input.rows[row]))?);
+    }
+    take_record_batch(&rows, &UInt32Array::from(left)).map_err(|error| error.to_string())
 }

@@ -4,11 +4,13 @@
 
 mod batch;
 mod case;
+mod cells;
 mod stream;
+mod values;
 
 use std::path::PathBuf;
 
-use case::{Case, Expected, File};
+use case::{Arrival, Case, Expected, File, Oracle};
 use stream::Table;
 
 /// Runs of each case, over 1 to 4 threads.
@@ -28,6 +30,11 @@ async fn every_case_gives_what_it_must() {
                 update(&file, case, &mut updated).await;
             }
             failures.extend(check(&file, case).await.err().map(|problem| format!("{name}: {problem}")));
+        }
+        for section in &file.values {
+            cases += section.lines.len();
+            let problems = values::check(&file, section).into_iter();
+            failures.extend(problems.map(|problem| format!("{}: {problem}", path.display())));
         }
         if updated != text {
             std::fs::write(&path, updated).expect("the file can be written");
@@ -50,19 +57,25 @@ fn files() -> Vec<PathBuf> {
 
 async fn check(file: &File, case: &Case) -> Result<(), String> {
     let planned = stream::plan(file, &case.sql);
-    let expected = match (&case.expected, planned.as_ref()) {
+    if let (Some(part), Err(error)) = (&case.refused_here, &planned) {
+        return if error.contains(part) { Ok(()) } else { Err(format!("refused with\n{error}\nwhich has no\n{part}")) };
+    }
+    let (expected, types) = match (&case.expected, planned.as_ref()) {
         (Expected::Refused(part), Err(error)) if error.contains(part) => return Ok(()),
         (Expected::Refused(part), Err(error)) => return Err(format!("refused with\n{error}\nwhich has no\n{part}")),
         (Expected::Refused(_), Ok(_)) => return Err("was planned, but must be refused".to_string()),
-        (Expected::Rows(rows), _) => counted(rows),
+        (Expected::Rows { rows, types, .. }, _) => (counted(rows), types),
     };
-    let plan = planned?;
+    let query = planned?;
+    if !types.is_empty() && query.types != *types {
+        return Err(format!("the columns are {} but must be {}", query.types.join("; "), types.join("; ")));
+    }
     if let Some(sql) = &case.batch {
         same("the batch", &batch::run(file, sql).await?, &expected)?;
     }
     for seed in 0..RUNS {
-        let parallelism = 1 + seed as usize % 4;
-        let found = stream::run(file, &plan, parallelism, seed, case.ordered)
+        let parallelism = if case.arrival == Arrival::OneByOne { 1 } else { 1 + seed as usize % 4 };
+        let found = stream::run(file, &query.plan, parallelism, seed, case.arrival)
             .map_err(|problem| format!("seed {seed}: {problem}"))?;
         same(&format!("the stream with seed {seed}"), &found, &expected)?;
     }
@@ -88,18 +101,16 @@ fn same(what: &str, found: &Table, expected: &Table) -> Result<(), String> {
     Err(format!("{what} gave\n{}but expected\n{}", lines(found, expected), lines(expected, found)))
 }
 
-/// Writes what DataFusion gives for a case's `batch` behind its `expect`.
+/// Writes what DataFusion gives for a case's `batch` behind its `expect batch`; what Flink gave stays.
 async fn update(file: &File, case: &Case, text: &mut String) {
-    let (Some(sql), Expected::Rows(_)) = (&case.batch, &case.expected) else { return };
+    let (Some(sql), Expected::Rows { from: Oracle::Batch, .. }) = (&case.batch, &case.expected) else { return };
     let Ok(table) = batch::run(file, sql).await else { return };
-    let rows: String = table
-        .iter()
-        .flat_map(|(row, count)| std::iter::repeat_n(format!("{}\n", row.join(" | ")), *count as usize))
-        .collect();
-    let Some(start) = text.find(sql.as_str()).and_then(|at| Some(at + text[at..].find("--- expect\n")?)) else {
+    let line = |row: &[String]| row.iter().map(|cell| case::written(cell)).collect::<Vec<_>>().join(" | ") + "\n";
+    let rows: String = table.iter().flat_map(|(row, count)| std::iter::repeat_n(line(row), *count as usize)).collect();
+    let Some(start) = text.find(sql.as_str()).and_then(|at| Some(at + text[at..].find("\n--- expect")? + 1)) else {
         return;
     };
-    let start = start + "--- expect\n".len();
+    let Some(start) = text[start..].find('\n').map(|length| start + length + 1) else { return };
     let end = text[start..].find("\n--- ").map_or(text.len(), |length| start + length + 1);
     let tail = if end < text.len() { format!("{rows}\n") } else { rows };
     text.replace_range(start..end, &tail);

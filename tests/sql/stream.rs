@@ -1,58 +1,66 @@
 //! A query, run as a stream under the engine's driver: random batches, threads and epochs, a snapshot and restore
 //! somewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, Int8Array, Int32Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMillisecondType};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tidemill_engine::change;
 use tidemill_engine::driver::Driver;
 use tidemill_engine::element::{Element, Watermark};
 use tidemill_engine::expression::Evaluator;
-use tidemill_plan::{Changelog, NodeKind, PlanNode, Source, StreamPlan};
+use tidemill_plan::{Change, Changelog, NodeKind, PlanNode, Source, StreamPlan};
 
-use crate::case::File;
+use crate::case::{Arrival, File, Input};
+use crate::cells;
 
 /// Rows as texts, with how often each is there.
 pub type Table = BTreeMap<Vec<String>, i64>;
 
+/// A query's plan and the types of its columns.
+pub struct Query {
+    pub plan: StreamPlan,
+    pub types: Vec<String>,
+}
+
 /// Plans a query over a file's tables.
-pub fn plan(file: &File, sql: &str) -> Result<StreamPlan, String> {
-    let mut text = file
-        .inputs
-        .iter()
-        .map(|input| format!("CREATE TABLE {} ({}) WITH ('connector' = 'test');\n", input.name, input.columns))
-        .collect::<String>();
-    text += &file.definitions;
+pub fn plan(file: &File, sql: &str) -> Result<Query, String> {
+    let tables = file.inputs.iter().map(Input::definition).collect::<String>();
+    planned(tables + &file.definitions, sql)
+}
+
+fn planned(mut text: String, sql: &str) -> Result<Query, String> {
     let columns = tidemill_sql::columns(&text, sql).map_err(|error| error.to_string())?;
+    let types: Vec<String> = columns.into_iter().map(|(_, sql_type)| sql_type).collect();
     let columns: Vec<String> =
-        columns.iter().enumerate().map(|(place, (_, sql_type))| format!("c{place} {sql_type}")).collect();
+        types.iter().enumerate().map(|(place, sql_type)| format!("c{place} {sql_type}")).collect();
     text += &format!("CREATE TABLE result ({}) WITH ('connector' = 'log');\n", columns.join(", "));
     text += &format!("INSERT INTO result {sql};");
-    tidemill_sql::compile(&text, &[]).map(|compiled| compiled.plan).map_err(|error| error.to_string())
+    let compiled = tidemill_sql::compile(&text, &[]).map_err(|error| error.to_string())?;
+    Ok(Query { plan: compiled.plan, types })
 }
 
 /// What the stream's changes add up to.
-pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, ordered: bool) -> Result<Table, String> {
+pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arrival: Arrival) -> Result<Table, String> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut driver = Driver::new(plan, parallelism, seed).map_err(|problem| format!("{problem:?}"))?;
-    let mut feeds = feeds(file, plan, &mut random)?;
-    let total: usize = feeds.iter().map(|feed| feed.1.len()).sum();
+    let mut feeds = feeds(file, plan, arrival, &mut random)?;
+    let total: usize = feeds.iter().map(|feed| feed.elements.len()).sum();
     let restore_at = random.random_range(0..total.max(1));
     let mut received = Vec::new();
     for step in 0..total {
-        let waiting: Vec<usize> = (0..feeds.len()).filter(|place| !feeds[*place].1.is_empty()).collect();
-        let (source, elements) = &mut feeds[waiting[random.random_range(0..waiting.len())]];
-        let element = elements.remove(0);
-        let thread = if ordered { 0 } else { random.random_range(0..parallelism) };
+        let waiting: Vec<usize> = (0..feeds.len()).filter(|place| !feeds[*place].elements.is_empty()).collect();
+        let feed = &mut feeds[waiting[random.random_range(0..waiting.len())]];
+        let element = feed.elements.pop_front().ok_or("a feed that waits has an element")?;
+        let thread = if feed.in_order { 0 } else { random.random_range(0..parallelism) };
         let threads = if matches!(element, Element::Watermark(_)) { 0..parallelism } else { thread..thread + 1 };
         for thread in threads {
-            driver.feed(*source, thread, element.clone()).map_err(|problem| format!("{problem:?}"))?;
+            driver.feed(feed.source, thread, element.clone()).map_err(|problem| format!("{problem:?}"))?;
         }
         if random.random_range(0..3) == 0 || step == restore_at {
             driver.now_ms += 100;
@@ -74,27 +82,40 @@ pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, ordere
     folded(received.iter().map(|(_, rows)| rows), &changelog)
 }
 
-/// What each source of the plan reads: random batches in order, and after each the watermark that they bring.
-fn feeds(file: &File, plan: &StreamPlan, random: &mut SmallRng) -> Result<Vec<(usize, Vec<Element>)>, String> {
+/// What a source of the plan reads.
+struct Feed {
+    source: usize,
+    elements: VecDeque<Element>,
+    /// Whether one thread reads all of it.
+    in_order: bool,
+}
+
+/// What each source reads: random batches in order, and after each the watermark that they bring.
+fn feeds(file: &File, plan: &StreamPlan, arrival: Arrival, random: &mut SmallRng) -> Result<Vec<Feed>, String> {
     let mut feeds = Vec::new();
     for (place, node) in plan.nodes.iter().enumerate() {
         let NodeKind::Source(source) = &node.kind else { continue };
         let rows = rows_of(file, node, source)?;
-        let mut elements = Vec::new();
+        let mut elements = VecDeque::new();
         let mut start = 0;
         let mut reached = i64::MIN;
         while start < rows.num_rows() {
-            let length = random.random_range(1..=rows.num_rows() - start);
+            let length = match arrival {
+                Arrival::OneByOne => 1,
+                Arrival::Any | Arrival::InOrder => random.random_range(1..=rows.num_rows() - start),
+            };
             let batch = rows.slice(start, length);
             start += length;
-            let watermark = watermark(source, &batch)?;
-            elements.push(Element::Batch(batch));
+            // In batches of chance no row may be late, not even one as old as the watermark.
+            let early = if arrival == Arrival::OneByOne { 0 } else { 1 };
+            let watermark = watermark(source, &batch)?.map(|time| time - early);
+            elements.push_back(Element::Batch(batch));
             if let Some(time) = watermark.filter(|time| *time > reached) {
                 reached = time;
-                elements.push(Element::Watermark(Watermark::At(time)));
+                elements.push_back(Element::Watermark(Watermark::At(time)));
             }
         }
-        feeds.push((place, elements));
+        feeds.push(Feed { source: place, elements, in_order: arrival != Arrival::Any || !node.changelog.is_append() });
     }
     Ok(feeds)
 }
@@ -104,43 +125,46 @@ fn watermark(source: &Source, batch: &RecordBatch) -> Result<Option<i64>, String
     let evaluator = Evaluator::new(&watermark.expression, &batch.schema()).map_err(|error| error.to_string())?;
     let times = evaluator.evaluate(batch, "watermark").map_err(|problem| format!("{problem:?}"))?;
     let times = cast(&times, &DataType::Timestamp(TimeUnit::Millisecond, None)).map_err(|error| error.to_string())?;
-    // A row as old as the watermark is not late yet, as in Flink.
-    Ok(arrow::compute::max(times.as_primitive::<TimestampMillisecondType>()).map(|time| time - 1))
+    Ok(arrow::compute::max(times.as_primitive::<TimestampMillisecondType>()))
 }
 
 /// A table's rows with the columns that a plan's source reads.
 fn rows_of(file: &File, node: &PlanNode, source: &Source) -> Result<RecordBatch, String> {
-    let input = file.inputs.iter().find(|input| input.name == source.table.name).ok_or("the table has no rows")?;
-    let all = columns(input)?;
-    let columns: Vec<ArrayRef> = node
-        .schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let place = all.iter().position(|(name, _)| name == field.name()).ok_or("a column is not declared")?;
-            parsed(input, place, field.data_type())
-        })
-        .collect::<Result<_, String>>()?;
-    RecordBatch::try_new(node.schema.clone(), columns).map_err(|error| error.to_string())
-}
-
-/// The names and types of a table's stored columns.
-pub fn columns(input: &crate::case::Input) -> Result<Vec<(String, String)>, String> {
-    let definition = format!("CREATE TABLE t ({}) WITH ('connector' = 'test');", input.columns);
-    let width = input.rows.first().map_or(usize::MAX, Vec::len);
-    let columns = tidemill_sql::columns(&definition, "SELECT * FROM t").map_err(|error| error.to_string())?;
-    // Computed columns stand behind the stored ones in these files.
-    Ok(columns.into_iter().take(width).collect())
-}
-
-/// A column of a table's rows.
-pub fn parsed(input: &crate::case::Input, place: usize, data_type: &DataType) -> Result<ArrayRef, String> {
-    let texts: arrow::array::StringArray = input.rows.iter().map(|row| row.get(place).cloned().flatten()).collect();
-    let column = cast(&texts, data_type).map_err(|error| error.to_string())?;
-    if column.null_count() > texts.null_count() {
-        return Err(format!("a cell in column {place} of {} is no {data_type}", input.name));
+    if source.table.connector == "values" {
+        return numbered(node, source);
     }
-    Ok(column)
+    let input = file.inputs.iter().find(|input| input.name == source.table.name).ok_or("the table has no rows")?;
+    let all = schema(input)?;
+    let fields = node.schema.fields().iter();
+    let columns = fields.map(|field| {
+        let place = all.index_of(field.name()).map_err(|error| error.to_string())?;
+        cells::parsed(input, place, field.data_type())
+    });
+    let mut columns = columns.collect::<Result<Vec<ArrayRef>, String>>()?;
+    if let Some(additions) = &input.additions {
+        let changes = additions.iter().map(|added| if *added { Change::Insert } else { Change::Delete } as i8);
+        columns.push(Arc::new(changes.collect::<Int8Array>()));
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(input.rows.len()));
+    RecordBatch::try_new_with_options(node.batch_schema(), columns, &options).map_err(|error| error.to_string())
+}
+
+/// The numbered rows of a query without tables.
+fn numbered(node: &PlanNode, source: &Source) -> Result<RecordBatch, String> {
+    let rows = source.table.options.get("rows").ok_or("values have rows")?;
+    let rows: Vec<serde_json::Value> = serde_json::from_str(rows).map_err(|error| error.to_string())?;
+    let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..rows.len() as i32));
+    let columns = node.schema.fields().iter().map(|_| numbers.clone()).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    RecordBatch::try_new_with_options(node.schema.clone(), columns, &options).map_err(|error| error.to_string())
+}
+
+/// A table's stored columns.
+pub fn schema(input: &Input) -> Result<Schema, String> {
+    let plan = planned(input.definition(), &format!("SELECT * FROM {}", input.name))?.plan;
+    let source = plan.nodes.into_iter().find(|node| matches!(node.kind, NodeKind::Source(_)));
+    let source = source.ok_or("a plan that reads a table has a source")?;
+    Ok(source.schema.as_ref().clone())
 }
 
 /// What changes add up to. Nothing may be taken back that is not there.
@@ -165,12 +189,6 @@ pub fn folded<'a>(batches: impl IntoIterator<Item = &'a RecordBatch>, changelog:
 
 /// Rows as texts.
 pub fn texts(rows: &RecordBatch) -> Vec<Vec<String>> {
-    let options = FormatOptions::new().with_null("NULL").with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.3f"));
-    let (columns, _) = change::split(rows);
-    let formatters: Vec<ArrayFormatter<'_>> = columns
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
-        .collect();
-    let text = |row| formatters.iter().map(|formatter| formatter.value(row).to_string()).collect();
-    (0..rows.num_rows()).map(text).collect()
+    let columns: Vec<Vec<String>> = change::split(rows).0.iter().map(|column| cells::texts(column)).collect();
+    (0..rows.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
 }
