@@ -10,7 +10,7 @@ use tidemill_plan::StreamPlan;
 
 use crate::element::{Element, Watermark};
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Chain, Output, Result, internal};
+use crate::operator::{Capture, Chain, Output, Result, internal};
 use crate::stages::{Stage, Stages, cut};
 use crate::watermark::CombinedWatermark;
 
@@ -40,8 +40,8 @@ struct Delivery {
     element: Element,
 }
 
-/// The state of all stateful operators, by uid, at the end of an epoch.
-pub type Snapshot = Vec<(String, CapturedState)>;
+/// The state of all stateful operators on all threads, at the end of an epoch.
+pub type Snapshot = Vec<Capture>;
 
 impl Driver {
     /// `seed` decides the order in which stages and threads take turns.
@@ -69,14 +69,11 @@ impl Driver {
 
     /// Takes a snapshot back, before anything else.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
-        for thread in &mut self.threads {
-            for playing in thread {
-                for (uid, _, operator) in playing.chain.stateful() {
-                    for rows in snapshot.iter().filter(|(name, _)| name == uid).flat_map(|(_, state)| &state.rows) {
-                        operator.restore(rows)?;
-                    }
-                }
-            }
+        for playing in self.threads.iter_mut().flatten() {
+            playing.chain.restore(|uid| {
+                let captured = snapshot.iter().filter(|captured| captured.operator == uid);
+                captured.flat_map(|captured| &captured.state.rows).collect()
+            })?;
         }
         Ok(())
     }
@@ -119,11 +116,7 @@ impl Driver {
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         let mut snapshot = Snapshot::new();
         for playing in self.threads.iter_mut().flatten() {
-            for (uid, _, operator) in playing.chain.stateful() {
-                if let Some(state) = operator.capture() {
-                    snapshot.push((uid.to_string(), state?));
-                }
-            }
+            snapshot.extend(playing.chain.capture()?);
         }
         Ok(snapshot)
     }

@@ -20,7 +20,8 @@ pub trait StreamOperator {
     /// column ([`tidemill_plan::CHANGE`]).
     fn on_batch(&mut self, input: usize, rows: RecordBatch, output: &mut Output) -> Result<()>;
 
-    /// Event time has moved, on all inputs taken together. An operator hands the watermark on after what it causes.
+    /// Event time has moved, on all inputs taken together. An operator hands the watermark on after what it causes. It is
+    /// not told while the operator holds rows back.
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
         output.push(Element::Watermark(watermark));
         Ok(())
@@ -31,6 +32,12 @@ pub trait StreamOperator {
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
         let _ = (now_ms, output);
         Ok(())
+    }
+
+    /// Whether rows that have come in this epoch are put out, or lead to others that are, only at its end. Watermarks
+    /// that come meanwhile wait for it, too: one that went before would make late what it waits for.
+    fn holds_rows(&self) -> bool {
+        false
     }
 
     /// Whether epochs have to be ended also when nothing has come in them, because the operator waits for processing
@@ -72,6 +79,13 @@ pub struct CapturedState {
     pub rows: Vec<RecordBatch>,
 }
 
+/// The captured state of the operator with this uid.
+pub struct Capture {
+    pub operator: String,
+    pub layout: String,
+    pub state: CapturedState,
+}
+
 /// Operators that hand batches on by plain calls, with their uids in the plan.
 pub struct Chain {
     links: Vec<Link>,
@@ -80,11 +94,42 @@ pub struct Chain {
 struct Link {
     uid: String,
     operator: Box<dyn StreamOperator>,
+    /// Watermarks behind rows that the operator holds back.
+    watermarks: Vec<Watermark>,
+}
+
+impl Link {
+    fn on_element(&mut self, input: usize, element: Element, output: &mut Output) -> Result<()> {
+        match element {
+            Element::Batch(rows) => self.operator.on_batch(input, rows, output),
+            Element::Watermark(watermark) if self.operator.holds_rows() => {
+                self.watermarks.push(watermark);
+                Ok(())
+            }
+            Element::Watermark(watermark) => self.operator.on_watermark(watermark, output),
+        }
+    }
+
+    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+        self.operator.on_epoch_end(now_ms, output)?;
+        self.watermarks.drain(..).try_for_each(|watermark| self.operator.on_watermark(watermark, output))
+    }
+
+    fn capture(&mut self) -> Option<Result<Capture>> {
+        let layout = self.operator.state_layout()?;
+        if self.operator.holds_rows() {
+            // They would be neither in the state nor with those who come behind.
+            return Some(Err(internal(&self.uid, "it holds rows back at a checkpoint")));
+        }
+        let state = self.operator.capture()?;
+        Some(state.map(|state| Capture { operator: self.uid.clone(), layout, state }))
+    }
 }
 
 impl Chain {
     pub fn new(operators: Vec<(String, Box<dyn StreamOperator>)>) -> Self {
-        Self { links: operators.into_iter().map(|(uid, operator)| Link { uid, operator }).collect() }
+        let link = |(uid, operator)| Link { uid, operator, watermarks: Vec::new() };
+        Self { links: operators.into_iter().map(link).collect() }
     }
 
     /// Takes an element of the stage's input with this number.
@@ -96,7 +141,7 @@ impl Chain {
     pub fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
         for place in 0..self.links.len() {
             let mut released = Vec::new();
-            self.links[place].operator.on_epoch_end(now_ms, &mut released)?;
+            self.links[place].on_epoch_end(now_ms, &mut released)?;
             for element in released {
                 self.push(place + 1, 0, element, output)?;
             }
@@ -109,12 +154,22 @@ impl Chain {
         self.links.iter().any(|link| link.operator.waits_for_time())
     }
 
-    /// The uids and operators that have state.
-    pub fn stateful(&mut self) -> impl Iterator<Item = (&str, String, &mut dyn StreamOperator)> {
-        self.links.iter_mut().filter_map(|link| {
-            let layout = link.operator.state_layout()?;
-            Some((link.uid.as_str(), layout, &mut *link.operator as &mut dyn StreamOperator))
-        })
+    /// The uids and layouts of the operators that have state.
+    pub fn layouts(&self) -> impl Iterator<Item = (&str, String)> {
+        self.links.iter().filter_map(|link| Some((link.uid.as_str(), link.operator.state_layout()?)))
+    }
+
+    /// The state of all operators that have some, at the end of an epoch.
+    pub fn capture(&mut self) -> Result<Vec<Capture>> {
+        self.links.iter_mut().filter_map(Link::capture).collect()
+    }
+
+    /// Takes back what the operators captured, before anything else. `captured` has the rows of an operator's uid.
+    pub fn restore<'a>(&mut self, captured: impl Fn(&str) -> Vec<&'a RecordBatch>) -> Result<()> {
+        for link in self.links.iter_mut().filter(|link| link.operator.state_layout().is_some()) {
+            captured(&link.uid).into_iter().try_for_each(|rows| link.operator.restore(rows))?;
+        }
+        Ok(())
     }
 
     pub fn late_rows(&self) -> u64 {
@@ -131,10 +186,7 @@ impl Chain {
             return Ok(());
         };
         let mut produced = Vec::new();
-        match element {
-            Element::Batch(rows) => link.operator.on_batch(input, rows, &mut produced)?,
-            Element::Watermark(watermark) => link.operator.on_watermark(watermark, &mut produced)?,
-        }
+        link.on_element(input, element, &mut produced)?;
         for element in produced {
             self.push(place + 1, 0, element, output)?;
         }

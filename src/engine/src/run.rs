@@ -290,8 +290,8 @@ fn connector<'a>(
 fn places(plan: &StreamPlan, stages: &Stages, start: &EngineStart) -> Result<Places> {
     let mut layouts = std::collections::BTreeMap::new();
     for stage in &stages.stages {
-        let mut chain = stage.chain(plan, KeyGroupRange::ALL).map_err(|error| internal("plan", error))?;
-        layouts.extend(chain.stateful().map(|(uid, layout, _)| (uid.to_string(), layout)));
+        let chain = stage.chain(plan, KeyGroupRange::ALL).map_err(|error| internal("plan", error))?;
+        layouts.extend(chain.layouts().map(|(uid, layout)| (uid.to_string(), layout)));
     }
     let sources: BTreeSet<String> = plan.sources().map(|(node, _)| node.uid.clone()).collect();
     Ok(Places { sources, layouts, allow_non_restored_state: start.job.restore.allow_non_restored_state })

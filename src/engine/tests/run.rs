@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use common::table::folded;
 use common::{Row, batch, plan, recomputed, results};
 use serde_json::{Value, json};
 use tidemill_engine::connector::{
@@ -27,7 +28,9 @@ use tidemill_model::key_groups::HASH_VERSION;
 use tidemill_model::snapshot::{MANIFEST_FORMAT, Manifest};
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_model::{CheckpointId, Epoch, Incarnation};
-use tidemill_plan::{Table, Window};
+use tidemill_plan::{
+    AggregateCall, AggregateFunction, Changelog, GroupAggregate, NodeKind, PlanNode, StreamPlan, Table, Window,
+};
 
 const WINDOW: Window = Window::Tumble { size_ms: 100, offset_ms: 0 };
 const SPLITS: u64 = 4;
@@ -44,6 +47,7 @@ fn rows(count: u64) -> Vec<Row> {
 }
 
 struct Test {
+    plan: StreamPlan,
     rows: Arc<Vec<Row>>,
     /// How many rows may be read: a tap that the test opens.
     open: Arc<Mutex<usize>>,
@@ -192,7 +196,7 @@ impl Incarnate {
             version: "v".into(),
             workers: shape.workers,
             threads_per_worker: shape.threads,
-            plan: serde_json::to_value(plan(WINDOW)).unwrap(),
+            plan: serde_json::to_value(&test.plan).unwrap(),
             storage: StorageSpec { uri: format!("file://{}", storage.display()), options: BTreeMap::new() },
             checkpoint: Default::default(),
             restore: Default::default(),
@@ -303,8 +307,8 @@ struct Restore {
     commit: Option<PendingCommit>,
 }
 
-fn test(count: u64, open: usize) -> Arc<Test> {
-    Arc::new(Test { rows: Arc::new(rows(count)), open: Arc::new(Mutex::new(open)), world: World::default() })
+fn test(plan: StreamPlan, count: u64, open: usize) -> Arc<Test> {
+    Arc::new(Test { plan, rows: Arc::new(rows(count)), open: Arc::new(Mutex::new(open)), world: World::default() })
 }
 
 fn committed(test: &Test) -> Vec<common::ResultRow> {
@@ -313,8 +317,13 @@ fn committed(test: &Test) -> Vec<common::ResultRow> {
 
 /// Runs the rows through incarnations of these shapes, with a stop after each, and compares what was committed.
 fn check(count: u64, shapes: &[Shape]) {
+    let test = run(plan(WINDOW), count, shapes);
+    assert_eq!(committed(&test), recomputed(&test.rows, WINDOW));
+}
+
+fn run(plan: StreamPlan, count: u64, shapes: &[Shape]) -> Arc<Test> {
     let storage = tempfile::tempdir().unwrap();
-    let test = test(count, 0);
+    let test = test(plan, count, 0);
     let mut restore = None;
     for (number, shape) in shapes.iter().enumerate() {
         let number = number as u64 + 1;
@@ -332,7 +341,7 @@ fn check(count: u64, shapes: &[Shape]) {
         engine.commit(number * 10 + 1);
         restore = Some(Restore { manifest, commit: None });
     }
-    assert_eq!(committed(&test), recomputed(&test.rows, WINDOW));
+    test
 }
 
 #[test]
@@ -351,10 +360,43 @@ fn state_moves_when_the_parallelism_changes() {
     check(40_000, &shapes);
 }
 
+/// Counts each key's windows, and their rows, as they are put out.
+fn plan_of_counts() -> StreamPlan {
+    let mut plan = plan(WINDOW);
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("key", DataType::Utf8, true),
+        Field::new("windows", DataType::Int64, true),
+        Field::new("rows", DataType::Int64, true),
+    ]));
+    let call = |function, argument| AggregateCall { function, argument, distinct: false, filter: None };
+    let aggregates = vec![call(AggregateFunction::Count, None), call(AggregateFunction::Sum, Some(1))];
+    let aggregate = GroupAggregate { keys: vec![0], aggregates, state_ttl_ms: None };
+    let mut sink = plan.nodes.pop().unwrap();
+    (sink.inputs, sink.schema, sink.changelog) = (vec![2], schema.clone(), Changelog::Retract);
+    let kind = NodeKind::GroupAggregate(aggregate);
+    plan.nodes.push(PlanNode { uid: "counts".into(), inputs: vec![1], kind, schema, changelog: Changelog::Retract });
+    plan.nodes.push(sink);
+    plan
+}
+
+#[test]
+fn what_a_watermark_releases_at_the_end_of_an_epoch_is_part_of_it() {
+    // On one thread the source's chain has both aggregations. Watermarks close windows at the end of every epoch.
+    let test = run(plan_of_counts(), 20_000, &[(); 3].map(|()| Shape { workers: 1, threads: 1 }));
+    let mut expected: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for (key, _, count, _) in recomputed(&test.rows, WINDOW) {
+        let sums = expected.entry(key.unwrap()).or_default();
+        *sums = (sums.0 + 1, sums.1 + count);
+    }
+    let expected = expected.into_iter().map(|(key, (windows, rows))| vec![key, windows.to_string(), rows.to_string()]);
+    let committed = folded(test.world.lock().unwrap().values().flatten());
+    assert_eq!(committed, expected.map(|row| (row, 1)).collect());
+}
+
 #[test]
 fn output_of_a_claimed_checkpoint_is_committed_after_a_crash() {
     let storage = tempfile::tempdir().unwrap();
-    let test = test(10_000, 5_000);
+    let test = test(plan(WINDOW), 10_000, 5_000);
     let shape = Shape { workers: 2, threads: 1 };
     let engine = Incarnate::start(&test, storage.path(), &shape, 1, None);
     engine.await_running();
@@ -382,7 +424,7 @@ fn output_of_a_claimed_checkpoint_is_committed_after_a_crash() {
 #[test]
 fn a_damaged_state_file_is_refused() {
     let storage = tempfile::tempdir().unwrap();
-    let test = test(1_000, 950);
+    let test = test(plan(WINDOW), 1_000, 950);
     let shape = Shape { workers: 1, threads: 1 };
     let engine = Incarnate::start(&test, storage.path(), &shape, 1, None);
     engine.await_running();

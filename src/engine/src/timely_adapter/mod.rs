@@ -53,7 +53,7 @@ use crate::checkpoint::Part;
 use crate::connector::AssignedSplit;
 use crate::element::Element;
 use crate::event_time::EventTime;
-use crate::operator::{Chain, Result, internal};
+use crate::operator::{Capture, Chain, Result, internal};
 use crate::progress::ThreadProgress;
 use crate::run::{Job, OpenSource};
 use crate::stages::{Stage, StageInput};
@@ -124,11 +124,7 @@ enum First {
 fn task(job: &Job, number: usize, stage: &Stage, thread: &Thread) -> Result<Task> {
     let owned = KeyGroupRange::of_thread(thread.index(), thread.peers());
     let mut chain = stage.chain(&job.plan, owned).map_err(|error| internal("plan", error))?;
-    for (uid, _layout, operator) in chain.stateful() {
-        for rows in job.restored.state(uid) {
-            operator.restore(rows)?;
-        }
-    }
+    chain.restore(|operator| job.restored.state(operator).iter().collect())?;
     let first = match stage.source() {
         Some(place) => {
             let place = job.source_place(place);
@@ -254,17 +250,8 @@ impl Thread {
     }
 
     fn capture_chain(&self, chain: &mut Chain, checkpoint: CheckpointId) -> Result<()> {
-        for (operator, layout, stateful) in chain.stateful() {
-            let Some(state) = stateful.capture() else {
-                return Err(internal(operator, "an operator with a layout has no state"));
-            };
-            self.part(Part::State {
-                checkpoint,
-                thread: self.index() as u32,
-                operator: operator.to_string(),
-                layout,
-                state: state?,
-            });
+        for Capture { operator, layout, state } in chain.capture()? {
+            self.part(Part::State { checkpoint, thread: self.index() as u32, operator, layout, state });
         }
         Ok(())
     }

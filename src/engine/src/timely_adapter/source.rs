@@ -105,16 +105,14 @@ impl SourceTask {
         Ok(())
     }
 
-    /// Ends the current epoch: what the chain holds back goes out, then the watermark, then, if the epoch is a
-    /// checkpoint, the positions are noted.
+    /// Ends the current epoch: the watermark goes behind its rows, what the chain holds back goes out, and, if the epoch
+    /// is a checkpoint, the positions are noted.
     fn leave(&mut self, capability: &Capability<u64>, output: &mut Session<'_>, thread: &Thread) -> Result<()> {
         let mut elements = Vec::new();
-        self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         if let Some(watermark) = self.next_watermark() {
             self.chain.on_element(0, Element::Watermark(watermark), &mut elements)?;
-            // What the watermark has released is of this epoch, too: operators behind must not hold it back.
-            self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         }
+        self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         send(output, capability, elements, thread);
         if let Some(announcement) = thread.checkpoint_at(self.epoch) {
             let splits = self.split_states();

@@ -11,7 +11,7 @@ use super::state::{self, Lifetime};
 use super::table::Table;
 use crate::accumulator::{BuildError, Input, KeyedSpec, Which};
 use crate::change;
-use crate::element::{Element, Watermark};
+use crate::element::Element;
 use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
 use crate::operators::Spec;
 use crate::stages::Part;
@@ -36,7 +36,6 @@ pub struct GroupAggregateOperator {
     touched: Vec<Touched>,
     former: Former,
     lifetime: Option<Lifetime>,
-    watermarks: Vec<Watermark>,
 }
 
 /// What can be said of a group that something comes for again.
@@ -70,7 +69,6 @@ impl GroupAggregateOperator {
             touched: Vec::new(),
             former: Former::default(),
             lifetime: ttl_ms.map(Lifetime::new),
-            watermarks: Vec::new(),
             keyed,
         })
     }
@@ -192,18 +190,12 @@ impl StreamOperator for GroupAggregateOperator {
         self.take_in(&rows).map_err(|error| internal(&self.uid, error))
     }
 
-    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match self.touched.is_empty() {
-            true => output.push(Element::Watermark(watermark)),
-            false => self.watermarks.push(watermark),
-        }
-        Ok(())
+    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+        self.end_epoch(now_ms, output).map_err(|error| internal(&self.uid, error))
     }
 
-    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
-        self.end_epoch(now_ms, output).map_err(|error| internal(&self.uid, error))?;
-        output.extend(self.watermarks.drain(..).map(Element::Watermark));
-        Ok(())
+    fn holds_rows(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     fn waits_for_time(&self) -> bool {

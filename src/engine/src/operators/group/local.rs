@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::accumulator::{Aggregates, BuildError, KeyedSpec, Which};
-use crate::element::{Element, Watermark};
+use crate::element::Element;
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
 use crate::operator::{Output, Result, StreamOperator, internal};
@@ -23,8 +23,6 @@ pub struct LocalGroupAggregate {
     groups: GroupTable,
     aggregates: Aggregates,
     schema: SchemaRef,
-    /// Watermarks that came behind rows that are still held back.
-    watermarks: Vec<Watermark>,
     hashes: Vec<u64>,
     places: Vec<u32>,
 }
@@ -34,8 +32,7 @@ impl LocalGroupAggregate {
         let schema = Arc::new(Schema::new(keyed.keyed_fields()?));
         let (groups, aggregates) = (keyed.groups()?, keyed.aggregates()?);
         let uid = uid.to_string();
-        let (watermarks, hashes, places) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { uid, keyed, groups, aggregates, schema, watermarks, hashes, places })
+        Ok(Self { uid, keyed, groups, aggregates, schema, hashes: Vec::new(), places: Vec::new() })
     }
 
     fn take_in(&mut self, rows: &RecordBatch) -> std::result::Result<(), ArrowError> {
@@ -69,18 +66,12 @@ impl StreamOperator for LocalGroupAggregate {
         }
     }
 
-    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match self.groups.len() {
-            0 => output.push(Element::Watermark(watermark)),
-            _ => self.watermarks.push(watermark),
-        }
-        Ok(())
+    fn on_epoch_end(&mut self, _now_ms: i64, output: &mut Output) -> Result<()> {
+        self.put_out(output).map_err(|error| internal(&self.uid, error))
     }
 
-    fn on_epoch_end(&mut self, _now_ms: i64, output: &mut Output) -> Result<()> {
-        self.put_out(output).map_err(|error| internal(&self.uid, error))?;
-        output.extend(self.watermarks.drain(..).map(Element::Watermark));
-        Ok(())
+    fn holds_rows(&self) -> bool {
+        self.groups.len() > 0
     }
 
     fn state_bytes(&self) -> u64 {

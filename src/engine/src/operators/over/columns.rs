@@ -362,6 +362,10 @@ impl<K: OrderKey> StreamOperator for ColumnsOver<K> {
         self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
     }
 
+    fn holds_rows(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     fn capture(&mut self) -> Option<Result<CapturedState>> {
         let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
         Some(captured.map_err(|error| internal(&self.uid, error)))

@@ -340,6 +340,10 @@ impl StreamOperator for TimedOver {
         self.forget(now_ms).map_err(|error| internal(&self.uid, error))
     }
 
+    fn holds_rows(&self) -> bool {
+        matches!(self.turn, Turn::EpochEnd(_)) && self.waiting.iter().next().is_some()
+    }
+
     fn capture(&mut self) -> Option<Result<CapturedState>> {
         let captured = super::state::captured(self).map(|rows| CapturedState { rows });
         Some(captured.map_err(|error| internal(&self.uid, error)))

@@ -181,6 +181,10 @@ impl StreamOperator for DeduplicateOperator {
         self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
     }
 
+    fn holds_rows(&self) -> bool {
+        self.rows.has_changed()
+    }
+
     fn capture(&mut self) -> Option<Result<CapturedState>> {
         let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
         Some(captured.map_err(|error| internal(&self.uid, error)))

@@ -128,6 +128,11 @@ impl LastRows {
         Ok(())
     }
 
+    /// Whether something has come since changes were last told.
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Partitions that have changed since they were told of. Each has to be answered by [`LastRows::tell`].
     pub fn changed(&mut self) -> Vec<Changed> {
         let changed = std::mem::take(&mut self.changed);

@@ -276,6 +276,10 @@ impl<K: OrderKey> StreamOperator for RankOperator<K> {
         self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
     }
 
+    fn holds_rows(&self) -> bool {
+        !self.told.changed.is_empty()
+    }
+
     fn capture(&mut self) -> Option<Result<CapturedState>> {
         let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
         Some(captured.map_err(|error| internal(&self.uid, error)))

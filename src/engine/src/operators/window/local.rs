@@ -8,15 +8,13 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::panes::PaneSet;
 use super::spec::{AggregateSpec, BuildError};
-use crate::element::{Element, Watermark};
+use crate::element::Element;
 use crate::operator::{Output, Result, StreamOperator, internal};
 
 /// See the module. Its output's first columns are the pane's end and start and the number of rows; then come the keys.
 pub struct LocalWindowAggregate {
     panes: PaneSet,
     schema: SchemaRef,
-    /// Watermarks that came behind rows that are still held back.
-    watermarks: Vec<Watermark>,
 }
 
 impl LocalWindowAggregate {
@@ -25,7 +23,7 @@ impl LocalWindowAggregate {
         let mut fields: Vec<Field> =
             ["end", "start", "rows"].map(|name| Field::new(name, DataType::Int64, false)).into();
         fields.extend(spec.keyed.keyed_fields()?);
-        Ok(Self { panes: PaneSet::new(spec), schema: Arc::new(Schema::new(fields)), watermarks: Vec::new() })
+        Ok(Self { panes: PaneSet::new(spec), schema: Arc::new(Schema::new(fields)) })
     }
 }
 
@@ -33,14 +31,6 @@ impl StreamOperator for LocalWindowAggregate {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
         // What is late is for the other half to say: it sees the watermarks of all threads.
         self.panes.update(&rows, i64::MIN)?;
-        Ok(())
-    }
-
-    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match self.panes.panes.is_empty() {
-            true => output.push(Element::Watermark(watermark)),
-            false => self.watermarks.push(watermark),
-        }
         Ok(())
     }
 
@@ -53,8 +43,11 @@ impl StreamOperator for LocalWindowAggregate {
                 .map_err(|error| internal(&self.panes.spec.uid, error))?;
             output.push(Element::Batch(rows));
         }
-        output.extend(self.watermarks.drain(..).map(Element::Watermark));
         Ok(())
+    }
+
+    fn holds_rows(&self) -> bool {
+        !self.panes.panes.is_empty()
     }
 
     fn state_bytes(&self) -> u64 {
