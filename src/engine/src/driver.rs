@@ -1,7 +1,7 @@
 //! Runs a plan's operators on one thread, deterministically: no clock, no sockets, no timely. For tests, and for trying
 //! a plan out. Several engine threads are played by turns in an order that the caller's seed decides.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -10,7 +10,7 @@ use tidemill_plan::StreamPlan;
 
 use crate::element::{Element, Watermark};
 use crate::hash::hash_rows;
-use crate::operator::{Capture, Chain, Output, Result, internal};
+use crate::operator::{Capture, Chain, Output, RestoredState, Result, internal};
 use crate::stages::{Stage, Stages, cut};
 use crate::watermark::CombinedWatermark;
 
@@ -69,11 +69,12 @@ impl Driver {
 
     /// Takes a snapshot back, before anything else.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let mut states: BTreeMap<&str, RestoredState> = BTreeMap::new();
+        for captured in snapshot {
+            states.entry(&captured.operator).or_default().add(captured.state.rows.clone(), captured.watermark);
+        }
         for playing in self.threads.iter_mut().flatten() {
-            playing.chain.restore(|uid| {
-                let captured = snapshot.iter().filter(|captured| captured.operator == uid);
-                captured.flat_map(|captured| &captured.state.rows).collect()
-            })?;
+            playing.chain.restore(|uid| states.get(uid))?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! of threads, sockets or scheduling, so it can be run anywhere, in any order, by a test.
 
 use arrow::array::RecordBatch;
+use tidemill_model::snapshot::least_watermark;
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::element::{Element, Watermark};
@@ -58,6 +59,17 @@ pub trait StreamOperator {
         Ok(())
     }
 
+    /// How far the operator's time has come, milliseconds since 1970: rows of this time or an earlier one come too late.
+    /// None for an operator that does not go by time. It is captured beside the rows, for there may be none.
+    fn watermark(&self) -> Option<i64> {
+        None
+    }
+
+    /// Takes back how far time had come, on the thread that was furthest behind. Called after [`Self::restore`].
+    fn restore_watermark(&mut self, watermark: i64) {
+        let _ = watermark;
+    }
+
     /// Names the layout of the captured state; state of another layout is refused. None for an operator without state.
     fn state_layout(&self) -> Option<String> {
         None
@@ -84,6 +96,22 @@ pub struct Capture {
     pub operator: String,
     pub layout: String,
     pub state: CapturedState,
+    /// See [`StreamOperator::watermark`].
+    pub watermark: Option<i64>,
+}
+
+/// What an operator takes back: all threads' captures together.
+#[derive(Clone, Debug, Default)]
+pub struct RestoredState {
+    pub rows: Vec<RecordBatch>,
+    pub watermark: Option<i64>,
+}
+
+impl RestoredState {
+    pub fn add(&mut self, rows: impl IntoIterator<Item = RecordBatch>, watermark: Option<i64>) {
+        self.rows.extend(rows);
+        self.watermark = least_watermark(self.watermark, watermark);
+    }
 }
 
 /// Operators that hand batches on by plain calls, with their uids in the plan.
@@ -122,7 +150,8 @@ impl Link {
             return Some(Err(internal(&self.uid, "it holds rows back at a checkpoint")));
         }
         let state = self.operator.capture()?;
-        Some(state.map(|state| Capture { operator: self.uid.clone(), layout, state }))
+        let watermark = self.operator.watermark();
+        Some(state.map(|state| Capture { operator: self.uid.clone(), layout, state, watermark }))
     }
 }
 
@@ -164,10 +193,14 @@ impl Chain {
         self.links.iter_mut().filter_map(Link::capture).collect()
     }
 
-    /// Takes back what the operators captured, before anything else. `captured` has the rows of an operator's uid.
-    pub fn restore<'a>(&mut self, captured: impl Fn(&str) -> Vec<&'a RecordBatch>) -> Result<()> {
-        for link in self.links.iter_mut().filter(|link| link.operator.state_layout().is_some()) {
-            captured(&link.uid).into_iter().try_for_each(|rows| link.operator.restore(rows))?;
+    /// Takes back what the operators captured, before anything else. `state_of` has the state of an operator's uid.
+    pub fn restore<'a>(&mut self, state_of: impl Fn(&str) -> Option<&'a RestoredState>) -> Result<()> {
+        for Link { uid, operator, .. } in self.links.iter_mut().filter(|link| link.operator.state_layout().is_some()) {
+            let Some(state) = state_of(uid) else { continue };
+            state.rows.iter().try_for_each(|rows| operator.restore(rows))?;
+            if let Some(watermark) = state.watermark {
+                operator.restore_watermark(watermark);
+            }
         }
         Ok(())
     }

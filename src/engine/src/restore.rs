@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use object_store::ObjectStore;
 use tidemill_model::key_groups::{HASH_VERSION, KeyGroupRange};
 use tidemill_model::snapshot::{Manifest, SplitState};
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::checkpoint::read_file;
-use crate::operator::Result;
-use crate::state;
+use crate::operator::{RestoredState, Result};
+use crate::state::decode;
 
 /// What a job starts from. Empty for an empty start.
 #[derive(Debug, Default)]
 pub struct Restored {
     splits: BTreeMap<(String, String), SplitState>,
-    state: BTreeMap<String, Vec<RecordBatch>>,
+    state: BTreeMap<String, RestoredState>,
 }
 
 impl Restored {
@@ -25,9 +25,9 @@ impl Restored {
         self.splits.get(&(source.to_string(), split.to_string()))
     }
 
-    /// Rows that the operator's threads in this process may own.
-    pub fn state(&self, operator: &str) -> &[RecordBatch] {
-        self.state.get(operator).map_or(&[], Vec::as_slice)
+    /// What the operator's threads in this process may own.
+    pub fn state(&self, operator: &str) -> Option<&RestoredState> {
+        self.state.get(operator)
     }
 }
 
@@ -51,12 +51,12 @@ pub async fn restore(
     check(&manifest, places).map_err(|refusal| refused(path, &refusal))?;
     let mut restored = Restored::default();
     for operator in manifest.operators.iter().filter(|state| places.layouts.contains_key(&state.operator)) {
-        let rows = restored.state.entry(operator.operator.clone()).or_default();
+        let state = restored.state.entry(operator.operator.clone()).or_default();
+        state.add([], operator.watermark_ms);
         for file in operator.files.iter().filter(|file| file.key_groups.overlaps(&owned)) {
             let bytes = read_file(store, file).await?;
-            rows.extend(
-                state::decode(&bytes).map_err(|error| refused(&file.path, &Refusal::Damaged(error.to_string())))?,
-            );
+            let damaged = |error: ArrowError| refused(&file.path, &Refusal::Damaged(error.to_string()));
+            state.rows.extend(decode(&bytes).map_err(damaged)?);
         }
     }
     for split in manifest.splits {
@@ -138,7 +138,12 @@ mod tests {
             parallelism: 1,
             hash_version: HASH_VERSION,
             created_at_ms: 0,
-            operators: vec![OperatorState { operator: "count".into(), layout: "old".into(), files: vec![] }],
+            operators: vec![OperatorState {
+                operator: "count".into(),
+                layout: "old".into(),
+                files: vec![],
+                watermark_ms: None,
+            }],
             splits: vec![],
             committables: vec![],
         }

@@ -158,6 +158,19 @@ fn a_window_join_drops_late_rows_and_counts_them() {
 }
 
 #[test]
+fn rows_that_were_late_before_a_restart_are_late_behind_it() {
+    let plan = plan(&join(JoinKind::Left, 0, 0, LateRows::AreDropped));
+    let mut driver = Driver::new(&plan, 1, 1).unwrap();
+    driver.watermark(Watermark::At(200)).unwrap();
+    let snapshot = driver.snapshot().unwrap();
+    let mut driver = Driver::new(&plan, 3, 1).unwrap();
+    driver.restore(&snapshot).unwrap();
+    driver.feed(0, 0, Element::Batch(batch(&[(Some(1), 0, Some(100))]))).unwrap();
+    driver.watermark(Watermark::END).unwrap();
+    assert_eq!((driver.received.len(), driver.late_rows()), (0, 1));
+}
+
+#[test]
 fn rows_are_forgotten_when_their_time_is_over() {
     let join = join(JoinKind::Inner, -10, 10, LateRows::AreJoined);
     let mut driver = Driver::new(&plan(&join), 1, 1).unwrap();
@@ -167,10 +180,10 @@ fn rows_are_forgotten_when_their_time_is_over() {
         driver.watermark(Watermark::At(time - 5)).unwrap();
     }
     let kept: usize =
-        driver.snapshot().unwrap().iter().flat_map(|(_, state)| &state.rows).map(|rows| rows.num_rows()).sum();
+        driver.snapshot().unwrap().iter().flat_map(|captured| &captured.state.rows).map(|rows| rows.num_rows()).sum();
     assert!((60..=160).contains(&kept), "{kept} rows");
     driver.watermark(Watermark::END).unwrap();
-    assert!(driver.snapshot().unwrap().iter().all(|(_, state)| state.rows.is_empty()));
+    assert!(driver.snapshot().unwrap().iter().all(|captured| captured.state.rows.is_empty()));
 }
 
 #[test]

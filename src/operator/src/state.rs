@@ -103,6 +103,7 @@ mod tests {
                     crc32: 0,
                     key_groups: KeyGroupRange::ALL,
                 }],
+                watermark_ms: None,
             }],
             splits: vec![],
             committables: vec![],

@@ -68,6 +68,7 @@ fn manifest(incarnation: u64, id: u64, files: &[String]) -> Manifest {
             operator: "count".into(),
             layout: "l".into(),
             files: files.iter().map(file).collect(),
+            watermark_ms: None,
         }],
         splits: vec![],
         committables: vec![],

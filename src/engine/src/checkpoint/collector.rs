@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use super::parts::{Part, PartsReceiver};
 use super::staged::Staged;
 use crate::connector::Prepared;
-use crate::operator::{Result, internal};
+use crate::operator::{Capture, Result, internal};
 use crate::state;
 
 /// How long uploads wait after a failure: from the first to the second, doubling.
@@ -125,9 +125,11 @@ impl Collector {
                 self.open(checkpoint).capture.splits.extend(splits);
                 checkpoint
             }
-            Part::State { checkpoint, thread, operator, layout, state } => {
-                let files = self.state_files(checkpoint, thread, &operator, &state)?;
-                add_state(&mut self.open(checkpoint).capture, OperatorState { operator, layout, files });
+            Part::State { checkpoint, thread, captured } => {
+                let files = self.state_files(checkpoint, thread, &captured)?;
+                let Capture { operator, layout, watermark, .. } = captured;
+                let state = OperatorState { operator, layout, files, watermark_ms: watermark };
+                add_state(&mut self.open(checkpoint).capture, state);
                 checkpoint
             }
             Part::Prepared { checkpoint, sink, slot, prepared } => {
@@ -165,14 +167,9 @@ impl Collector {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn state_files(
-        &self,
-        checkpoint: CheckpointId,
-        thread: u32,
-        operator: &str,
-        captured: &crate::operator::CapturedState,
-    ) -> Result<Vec<StateFile>> {
-        let encoded = state::encode(captured).map_err(|error| internal(operator, error))?;
+    fn state_files(&self, checkpoint: CheckpointId, thread: u32, captured: &Capture) -> Result<Vec<StateFile>> {
+        let operator = &captured.operator;
+        let encoded = state::encode(&captured.state).map_err(|error| internal(operator, error))?;
         let file = encoded.map(|encoded| {
             let part = format!("{operator}-{thread}");
             let path = self.uploads.paths.state(self.uploads.incarnation, checkpoint, &part);
@@ -184,7 +181,7 @@ impl Collector {
 
 fn add_state(capture: &mut WorkerCapture, state: OperatorState) {
     match capture.operators.iter_mut().find(|known| known.operator == state.operator) {
-        Some(known) => known.files.extend(state.files),
+        Some(known) => known.add(state),
         None => capture.operators.push(state),
     }
 }

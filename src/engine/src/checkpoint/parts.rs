@@ -8,7 +8,7 @@ use tidemill_model::CheckpointId;
 use tidemill_model::snapshot::SplitState;
 
 use crate::connector::Prepared;
-use crate::operator::CapturedState;
+use crate::operator::Capture;
 
 /// One participant's part of a checkpoint, or output staged between checkpoints.
 pub enum Part {
@@ -19,9 +19,7 @@ pub enum Part {
     State {
         checkpoint: CheckpointId,
         thread: u32,
-        operator: String,
-        layout: String,
-        state: CapturedState,
+        captured: Capture,
     },
     Prepared {
         checkpoint: CheckpointId,

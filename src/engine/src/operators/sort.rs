@@ -1,9 +1,8 @@
 //! Puts rows out in the order of their event time.
 
-use arrow::array::cast::AsArray;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use tidemill_model::key_groups::{KeyGroupRange, key_group};
 use tidemill_plan::{Change, Sort};
@@ -36,7 +35,7 @@ pub fn build(sort: &Sort, spec: &Spec<'_>) -> Built {
         watermark: i64::MIN,
         late_rows: 0,
         schema: spec.node.batch_schema(),
-        state_schema: state_schema(&["watermark"], columns),
+        state_schema: state_schema(&[], columns),
         owned: spec.owned,
     }))
 }
@@ -103,18 +102,14 @@ impl SortOperator {
         let mut hashes = Vec::new();
         hash_rows(&[], ids.len(), &mut hashes);
         let key_groups = hashes.into_iter().map(key_group).collect();
-        let watermarks = vec![self.watermark; ids.len()];
-        state_rows(&self.state_schema, key_groups, vec![watermarks], self.store.columns(&ids)?)
+        state_rows(&self.state_schema, key_groups, Vec::new(), self.store.columns(&ids)?)
     }
 
     fn restored(&mut self, rows: &RecordBatch) -> Result<()> {
         let rows = owned_rows(rows, self.owned).map_err(|error| internal(&self.uid, error))?;
-        let watermarks = rows.column(1).as_primitive::<Int64Type>().values().clone();
-        let columns = RecordBatch::try_new(self.store.schema().clone(), rows.columns()[2..].to_vec())
+        let columns = RecordBatch::try_new(self.store.schema().clone(), rows.columns()[1..].to_vec())
             .map_err(|error| internal(&self.uid, error))?;
-        self.on_batch(0, columns, &mut Vec::new())?;
-        self.watermark = watermarks.iter().copied().fold(self.watermark, i64::max);
-        Ok(())
+        self.on_batch(0, columns, &mut Vec::new())
     }
 }
 
@@ -144,9 +139,17 @@ impl StreamOperator for SortOperator {
         self.restored(rows)
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+    }
+
     fn state_layout(&self) -> Option<String> {
         let types = type_names(self.state_schema.fields().iter().map(|field| field.data_type()));
-        Some(format!("sort 1: {} {types}", self.sort.time_column))
+        Some(format!("sort 2: {} {types}", self.sort.time_column))
     }
 
     fn late_rows(&self) -> u64 {

@@ -53,7 +53,7 @@ use crate::checkpoint::Part;
 use crate::connector::AssignedSplit;
 use crate::element::Element;
 use crate::event_time::EventTime;
-use crate::operator::{Capture, Chain, Result, internal};
+use crate::operator::{Chain, Result, internal};
 use crate::progress::ThreadProgress;
 use crate::run::{Job, OpenSource};
 use crate::stages::{Stage, StageInput};
@@ -124,7 +124,7 @@ enum First {
 fn task(job: &Job, number: usize, stage: &Stage, thread: &Thread) -> Result<Task> {
     let owned = KeyGroupRange::of_thread(thread.index(), thread.peers());
     let mut chain = stage.chain(&job.plan, owned).map_err(|error| internal("plan", error))?;
-    chain.restore(|operator| job.restored.state(operator).iter().collect())?;
+    chain.restore(|operator| job.restored.state(operator))?;
     let first = match stage.source() {
         Some(place) => {
             let place = job.source_place(place);
@@ -250,8 +250,8 @@ impl Thread {
     }
 
     fn capture_chain(&self, chain: &mut Chain, checkpoint: CheckpointId) -> Result<()> {
-        for Capture { operator, layout, state } in chain.capture()? {
-            self.part(Part::State { checkpoint, thread: self.index() as u32, operator, layout, state });
+        for captured in chain.capture()? {
+            self.part(Part::State { checkpoint, thread: self.index() as u32, captured });
         }
         Ok(())
     }

@@ -58,6 +58,23 @@ pub struct OperatorState {
     /// Names the layout of the operator's state: kind, key and accumulator types. State of another layout is refused.
     pub layout: String,
     pub files: Vec<StateFile>,
+    /// How far time had come for the operator on the thread furthest behind, milliseconds since 1970; none for an
+    /// operator that does not go by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark_ms: Option<i64>,
+}
+
+impl OperatorState {
+    /// Takes in what other threads have of the same operator.
+    pub fn add(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.watermark_ms = least_watermark(self.watermark_ms, other.watermark_ms);
+    }
+}
+
+/// How far time has come where it has come this far on two threads. One that has none does not hold it back.
+pub fn least_watermark(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.into_iter().chain(other).min()
 }
 
 /// A file in object storage.

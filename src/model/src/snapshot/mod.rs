@@ -23,5 +23,7 @@ mod manifest;
 mod paths;
 
 pub use log::{Claim, LogRecord, StartPoint, judge_claim, next_sequence, start_point, superseded};
-pub use manifest::{Committable, MANIFEST_FORMAT, Manifest, OperatorState, Pin, SplitState, StateFile};
+pub use manifest::{
+    Committable, MANIFEST_FORMAT, Manifest, OperatorState, Pin, SplitState, StateFile, least_watermark,
+};
 pub use paths::ApplicationPaths;

@@ -1,6 +1,7 @@
 //! Puts the workers' parts of a checkpoint together.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use tidemill_model::Epoch;
 use tidemill_model::key_groups::HASH_VERSION;
@@ -34,12 +35,12 @@ pub(super) fn merge(run: &Run, checkpoint: &Checkpoint, now: u64) -> Manifest {
 fn operators(checkpoint: &Checkpoint) -> Vec<OperatorState> {
     let mut merged: BTreeMap<(String, String), OperatorState> = BTreeMap::new();
     for part in checkpoint.captures.values().flat_map(|capture| &capture.operators) {
-        let whole = merged.entry((part.operator.clone(), part.layout.clone())).or_insert_with(|| OperatorState {
-            operator: part.operator.clone(),
-            layout: part.layout.clone(),
-            files: Vec::new(),
-        });
-        whole.files.extend(part.files.iter().cloned());
+        match merged.entry((part.operator.clone(), part.layout.clone())) {
+            Entry::Occupied(mut whole) => whole.get_mut().add(part.clone()),
+            Entry::Vacant(place) => {
+                place.insert(part.clone());
+            }
+        }
     }
     merged.into_values().collect()
 }

@@ -226,7 +226,8 @@ impl Engine {
             Committable { sink: "out".into(), slot: *split as u32, chunks: vec![file] }
         });
         let state = self.store(&format!("state-{}-{}", cut.id, self.start.worker), b"state");
-        let operators = vec![OperatorState { operator: "count".into(), layout: "fake".into(), files: vec![state] }];
+        let (operator, layout) = ("count".into(), "fake".into());
+        let operators = vec![OperatorState { operator, layout, files: vec![state], watermark_ms: None }];
         let capture = WorkerCapture { operators, splits: splits.collect(), committables: committables.collect() };
         say(&EngineEvent::Captured { id: cut.id, capture });
     }

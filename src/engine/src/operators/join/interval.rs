@@ -292,9 +292,17 @@ impl StreamOperator for IntervalJoinOperator {
         self.restored(rows).map_err(|error| internal(&self.uid, error))
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+    }
+
     fn state_layout(&self) -> Option<String> {
         let times = self.sides.each_ref().map(|side| side.time);
-        Some(format!("interval-join/1 {:?} {} {} times={times:?}", self.kind, self.on.layout(), self.state.layout()))
+        Some(format!("interval-join/2 {:?} {} {} times={times:?}", self.kind, self.on.layout(), self.state.layout()))
     }
 
     fn late_rows(&self) -> u64 {

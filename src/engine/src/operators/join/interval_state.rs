@@ -1,10 +1,10 @@
-//! What of an interval join survives a restart: its rows, whether they have had a match, and the watermark.
+//! What of an interval join survives a restart: its rows, and whether they have had a match.
 
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Int64Type, TimestampMillisecondType};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, TimestampMillisecondType};
 use arrow::error::ArrowError;
 
 use super::interval::IntervalJoinOperator;
@@ -16,7 +16,7 @@ use crate::rows::RowId;
 
 /// The columns of what is noted of a row.
 pub fn notes() -> Vec<Field> {
-    vec![Field::new("matched", DataType::Boolean, false), Field::new("watermark", DataType::Int64, false)]
+    vec![Field::new("matched", DataType::Boolean, false)]
 }
 
 impl IntervalJoinOperator {
@@ -30,8 +30,7 @@ impl IntervalJoinOperator {
                 let hashes = part.iter().map(|(group, _)| self.groups.hashes()[*group as usize]);
                 let is_matched = |id: &RowId| side.is_matched.as_ref().is_some_and(|all| all[*id as usize]);
                 let is_matched: BooleanArray = ids.iter().map(|id| Some(is_matched(id))).collect();
-                let watermark = Int64Array::from(vec![self.watermark; ids.len()]);
-                let notes: Vec<ArrayRef> = vec![Arc::new(is_matched), Arc::new(watermark)];
+                let notes: Vec<ArrayRef> = vec![Arc::new(is_matched)];
                 captured.push(self.state.rows(number, hashes, notes, side.rows.columns(&ids)?)?);
             }
         }
@@ -52,10 +51,8 @@ impl IntervalJoinOperator {
             side.rows.insert(&restored.columns, restored.rows, &mut ids)?;
             let times = restored.columns[side.time].as_primitive::<TimestampMillisecondType>();
             let is_matched = restored.notes[0].as_boolean();
-            let watermarks = restored.notes[1].as_primitive::<Int64Type>();
             let waits = keeps_unmatched(self.kind, number).then_some(self.reach[number].1);
             for (row, id) in ids.into_iter().enumerate() {
-                self.watermark = self.watermark.max(watermarks.value(row));
                 self.buckets.insert(number, groups[row], times.value(row), id);
                 side.note(id, times.value(row), is_matched.value(row), waits);
             }

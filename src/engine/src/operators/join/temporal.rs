@@ -240,8 +240,16 @@ impl StreamOperator for TemporalJoinOperator {
         self.restored(rows).map_err(|error| internal(&self.uid, error))
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+    }
+
     fn state_layout(&self) -> Option<String> {
-        Some(format!("temporal-join/1 {} {} times={:?}", self.on.layout(), self.state.layout(), self.times))
+        Some(format!("temporal-join/2 {} {} times={:?}", self.on.layout(), self.state.layout(), self.times))
     }
 
     fn state_bytes(&self) -> u64 {

@@ -1,11 +1,11 @@
-//! What of a temporal join survives a restart: the left rows that wait, in their order, the versions that may be needed,
-//! and the watermark.
+//! What of a temporal join survives a restart: the left rows that wait, in their order, and the versions that may be
+//! needed.
 
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{ArrayRef, Int8Array, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Int8Type, Int64Type};
+use arrow::array::{ArrayRef, Int8Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int8Type};
 use arrow::error::ArrowError;
 use tidemill_plan::Change;
 
@@ -16,7 +16,7 @@ use crate::rows::RowId;
 
 /// The columns of what is noted of a row.
 pub fn notes() -> Vec<Field> {
-    vec![Field::new("change", DataType::Int8, false), Field::new("watermark", DataType::Int64, false)]
+    vec![Field::new("change", DataType::Int8, false)]
 }
 
 impl TemporalJoinOperator {
@@ -40,8 +40,7 @@ impl TemporalJoinOperator {
             let ids: Vec<RowId> = part.iter().map(|(_, id, _)| *id).collect();
             let hashes = part.iter().map(|(group, ..)| self.groups.hashes()[*group as usize]);
             let changes = Int8Array::from_iter_values(part.iter().map(|(.., change)| *change as i8));
-            let watermark = Int64Array::from(vec![self.watermark; part.len()]);
-            let notes: Vec<ArrayRef> = vec![Arc::new(changes), Arc::new(watermark)];
+            let notes: Vec<ArrayRef> = vec![Arc::new(changes)];
             captured.push(self.state.rows(side, hashes, notes, self.rows[side].columns(&ids)?)?);
         }
         Ok(captured)
@@ -54,8 +53,6 @@ impl TemporalJoinOperator {
                 continue;
             }
             let changes = restored.notes[0].as_primitive::<Int8Type>();
-            let watermarks = restored.notes[1].as_primitive::<Int64Type>().values();
-            self.watermark = watermarks.iter().copied().fold(self.watermark, i64::max);
             let change = |row| Change::of(changes.value(row)).unwrap_or(Change::Insert);
             self.store(side, &restored.columns, restored.rows, change)?;
         }

@@ -11,12 +11,12 @@ use arrow::error::ArrowError;
 use tidemill_plan::Over;
 
 use super::folds::{NUMBERS_BYTES, Numbers};
-use super::timed::TimedOver;
+use super::timed::{TimedOver, Turn};
 use crate::operators::rank::partitions::{owned_rows, state_rows, state_schema, type_names};
 use crate::rows::RowId;
 
 /// Columns before the input's: the key group, then these.
-const NUMBERS: [&str; 4] = ["kind", "changed_ms", "watermark", "time"];
+const NUMBERS: [&str; 3] = ["kind", "changed_ms", "time"];
 const FIRST_COLUMN: usize = 1 + NUMBERS.len();
 
 /// What a captured row is.
@@ -33,7 +33,7 @@ pub(super) fn schema(input: &Schema) -> SchemaRef {
 pub(super) fn layout(over: &Over, schema: &Schema) -> String {
     let Over { partition, order, frame, aggregates, .. } = over;
     let types = type_names(schema.fields().iter().map(|field| field.data_type()));
-    format!("over 1: {partition:?} {order:?} {frame:?} {aggregates:?} {types}")
+    format!("over 2: {partition:?} {order:?} {frame:?} {aggregates:?} {types}")
 }
 
 pub(super) fn captured(over: &TimedOver) -> Result<Vec<RecordBatch>, ArrowError> {
@@ -92,7 +92,7 @@ fn rows(
     let (times, groups): (Vec<i64>, Vec<u32>) = groups.into_iter().unzip();
     let key_groups = groups.iter().map(|group| over.partitions.key_group(*group)).collect();
     let changed_ms = groups.iter().map(|group| over.partitions.changed_ms(*group)).collect();
-    let numbers = vec![vec![kind; times.len()], changed_ms, vec![over.watermark; times.len()], times];
+    let numbers = vec![vec![kind; times.len()], changed_ms, times];
     let fields = over.state_schema.fields().iter().skip(FIRST_COLUMN);
     let columns = fields
         .zip(columns)
@@ -103,8 +103,6 @@ fn rows(
 
 pub(super) fn restored(over: &mut TimedOver, rows: &RecordBatch) -> Result<(), ArrowError> {
     let rows = owned_rows(rows, over.partitions.owned())?;
-    let watermarks = rows.column(3).as_primitive::<Int64Type>().values();
-    over.watermark = watermarks.iter().copied().fold(over.watermark, i64::max);
     for kind in [WAITING, PAST, CARRIED] {
         let kinds = rows.column(1).as_primitive::<Int64Type>().values();
         let is_of_kind: Vec<bool> = kinds.iter().map(|other| *other == kind).collect();
@@ -122,7 +120,7 @@ fn restored_kind(over: &mut TimedOver, kind: i64, rows: &RecordBatch) -> Result<
     over.partitions.intern(columns, rows.num_rows(), &mut over.groups)?;
     over.resize();
     over.partitions.restore_changed_ms(&over.groups, rows.column(2));
-    let times = rows.column(4).as_primitive::<Int64Type>().values();
+    let times = rows.column(3).as_primitive::<Int64Type>().values();
     let groups = over.groups.clone();
     let mut ids = Vec::with_capacity(rows.num_rows());
     if kind == WAITING {
@@ -133,6 +131,10 @@ fn restored_kind(over: &mut TimedOver, kind: i64, rows: &RecordBatch) -> Result<
         over.history.store.insert(&needed, rows.num_rows(), &mut ids)?;
         for ((group, time), id) in groups.iter().zip(times).zip(ids) {
             over.history.push(*group, *time, id);
+            if let Turn::EpochEnd(_) = over.turn {
+                // By the machine's clock, threads may have come further than the one furthest behind.
+                over.watermark = over.watermark.max(*time);
+            }
         }
     } else {
         let carried = carried.as_binary::<i32>();

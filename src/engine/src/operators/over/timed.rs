@@ -353,6 +353,14 @@ impl StreamOperator for TimedOver {
         super::state::restored(self, rows).map_err(|error| internal(&self.uid, error))
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = self.watermark.max(watermark);
+    }
+
     fn state_layout(&self) -> Option<String> {
         Some(super::state::layout(&self.over, &self.state_schema))
     }

@@ -113,7 +113,7 @@ fn reads_before(conditions: &[Condition], measures: &[Formula]) -> u64 {
 fn layout(pattern: &MatchRecognize, input: &SchemaRef) -> String {
     let types: Vec<String> = input.fields().iter().map(|field| field.data_type().to_string()).collect();
     format!(
-        "match-recognize/1 partition={:?} clock={:?} after={:?} pattern={:?} columns=[{}]",
+        "match-recognize/2 partition={:?} clock={:?} after={:?} pattern={:?} columns=[{}]",
         pattern.partition,
         pattern.clock,
         pattern.after_match,

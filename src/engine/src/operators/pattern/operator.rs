@@ -250,6 +250,14 @@ impl StreamOperator for MatchOperator {
         self.take_back(rows)
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.time)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.time = watermark;
+    }
+
     fn state_layout(&self) -> Option<String> {
         Some(self.layout.clone())
     }

@@ -22,14 +22,11 @@ use crate::rows::RowId;
 use crate::state::KEY_GROUP;
 
 /// Columns before those of the input.
-const OWN_COLUMNS: usize = 5;
+const OWN_COLUMNS: usize = 4;
 
 /// Rows that came before the restart, not yet put in order.
 #[derive(Default)]
-pub struct Restored {
-    rows: Vec<RestoredRow>,
-    time: Option<i64>,
-}
+pub struct Restored(Vec<RestoredRow>);
 
 struct RestoredRow {
     place: i64,
@@ -81,7 +78,6 @@ impl MatchOperator {
         let key_groups = capture.groups.iter().map(|group| key_group(hashes[*group as usize]));
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt32Array::from_iter_values(key_groups)),
-            Arc::new(Int64Array::from(vec![self.time; capture.ids.len()])),
             Arc::new(Int64Array::from(capture.places)),
             Arc::new(Int64Array::from(capture.taken_at)),
             Arc::new(BooleanArray::from(capture.may_begin)),
@@ -93,7 +89,6 @@ impl MatchOperator {
     fn state_schema(&self) -> Schema {
         let mut fields = vec![
             Arc::new(Field::new(KEY_GROUP, DataType::UInt32, false)),
-            Arc::new(Field::new("time", DataType::Int64, false)),
             Arc::new(Field::new("place", DataType::Int64, false)),
             Arc::new(Field::new("taken_at", DataType::Int64, true)),
             Arc::new(Field::new("may_begin", DataType::Boolean, false)),
@@ -114,24 +109,24 @@ impl MatchOperator {
         let groups = self.groups_of(&input)?;
         let ids = self.insert(&input)?;
         let integers = |column: usize| rows.column(column).as_primitive::<Int64Type>();
-        let (times, places, taken_at) = (integers(1), integers(2), integers(3));
-        let may_begin = rows.column(4).as_boolean();
+        let (places, taken_at) = (integers(1), integers(2));
+        let may_begin = rows.column(3).as_boolean();
         for (row, (id, group)) in ids.into_iter().zip(groups).enumerate() {
             let time = event_times.as_ref().map_or(0, |times| times[row]);
             let taken =
                 (!taken_at.is_null(row)).then(|| Taken { at: taken_at.value(row), may_begin: may_begin.value(row) });
             let row = RestoredRow { place: places.value(row), row: WaitingRow { id, group, time }, taken };
-            self.restored.rows.push(row);
+            self.restored.0.push(row);
         }
-        let latest = times.values().iter().copied().max();
-        self.restored.time = self.restored.time.max(latest);
         Ok(())
     }
 
     /// Takes the rows again that were taken before a restart. Nothing that follows from them is put out.
     pub(super) fn settle(&mut self) -> Result<()> {
-        let Some(time) = self.restored.time.take() else { return Ok(()) };
-        let mut rows = std::mem::take(&mut self.restored.rows);
+        if self.restored.0.is_empty() {
+            return Ok(());
+        }
+        let mut rows = std::mem::take(&mut self.restored.0);
         rows.sort_by_key(|restored| (restored.row.group, restored.place));
         let mut due = Due::default();
         for RestoredRow { row, taken, .. } in rows {
@@ -148,7 +143,6 @@ impl MatchOperator {
             due.groups.push(row.group);
             due.times.push(taken.at);
         }
-        self.time = self.time.max(time);
         self.matcher.take(&due)?;
         debug_assert!(self.matcher.found.is_empty(), "matches that were put out are not found again");
         self.matcher.found.clear();

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::cast::AsArray;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{Change, Rank};
@@ -72,7 +71,7 @@ impl<K: OrderKey> WindowRankOperator<K> {
             watermark: i64::MIN,
             late_rows: 0,
             schema: spec.node.batch_schema(),
-            state_schema: state_schema(&["watermark"], columns),
+            state_schema: state_schema(&[], columns),
         })
     }
 
@@ -137,9 +136,8 @@ impl<K: OrderKey> WindowRankOperator<K> {
             let rows = partitions.flat_map(|(group, rows)| rows.iter().map(move |(_, id)| (group as u32, id)));
             let (groups, ids): (Vec<u32>, Vec<RowId>) = rows.unzip();
             let key_groups = groups.iter().map(|group| window.partitions.key_group(*group)).collect();
-            let watermarks = vec![self.watermark; groups.len()];
             let columns = window.rows.store.columns(&ids)?;
-            captured.push(state_rows(&self.state_schema, key_groups, vec![watermarks], columns)?);
+            captured.push(state_rows(&self.state_schema, key_groups, Vec::new(), columns)?);
         }
         Ok(captured)
     }
@@ -147,13 +145,10 @@ impl<K: OrderKey> WindowRankOperator<K> {
     /// Rows of a partition were captured in their order, so that equal ones come back in the order of arrival.
     fn restored(&mut self, rows: &RecordBatch) -> Result<()> {
         let rows = owned_rows(rows, self.owned).map_err(|error| internal(&self.uid, error))?;
-        let columns = RecordBatch::try_new(self.input.clone(), rows.columns()[2..].to_vec())
+        let columns = RecordBatch::try_new(self.input.clone(), rows.columns()[1..].to_vec())
             .map_err(|error| internal(&self.uid, error))?;
         let ends = event_times(columns.column(self.window_end), &self.uid)?;
-        self.take_in(&columns, &ends).map_err(|error| internal(&self.uid, error))?;
-        let watermarks = rows.column(1).as_primitive::<Int64Type>().values();
-        self.watermark = watermarks.iter().copied().fold(self.watermark, i64::max);
-        Ok(())
+        self.take_in(&columns, &ends).map_err(|error| internal(&self.uid, error))
     }
 }
 
@@ -183,10 +178,18 @@ impl<K: OrderKey> StreamOperator for WindowRankOperator<K> {
         self.restored(rows)
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+    }
+
     fn state_layout(&self) -> Option<String> {
         let types = type_names(self.state_schema.fields().iter().map(|field| field.data_type()));
         let Rank { partition, order, first, last, with_number, .. } = &self.rank;
-        Some(format!("window rank 1: {partition:?} {order:?} {first}-{last} {with_number} {} {types}", self.window_end))
+        Some(format!("window rank 2: {partition:?} {order:?} {first}-{last} {with_number} {} {types}", self.window_end))
     }
 
     fn late_rows(&self) -> u64 {

@@ -48,7 +48,6 @@ impl WindowAggregateOperator {
             Field::new(KEY_GROUP, DataType::UInt32, false),
             Field::new("end", DataType::Int64, false),
             Field::new("start", DataType::Int64, false),
-            Field::new("watermark", DataType::Int64, false),
         ];
         fields.extend(spec.keyed.keyed_fields()?);
         let state_schema = Arc::new(Schema::new(fields));
@@ -123,12 +122,8 @@ impl WindowAggregateOperator {
         for (slice, pane) in &self.panes.panes {
             let groups = pane.hashes().iter().map(|hash| key_group(*hash));
             let constant = |value: i64| Arc::new(Int64Array::from(vec![value; pane.len()])) as ArrayRef;
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(UInt32Array::from_iter_values(groups)),
-                constant(slice.end),
-                constant(slice.start),
-                constant(self.watermark),
-            ];
+            let mut columns: Vec<ArrayRef> =
+                vec![Arc::new(UInt32Array::from_iter_values(groups)), constant(slice.end), constant(slice.start)];
             columns.extend(pane.keys()?);
             columns.extend(pane.states()?);
             captured.push(RecordBatch::try_new(self.state_schema.clone(), columns)?);
@@ -139,15 +134,14 @@ impl WindowAggregateOperator {
     fn restored(&mut self, rows: &RecordBatch) -> std::result::Result<(), ArrowError> {
         let groups = rows.column(0).as_primitive::<UInt32Type>();
         let integers = |place: usize| rows.column(place).as_primitive::<Int64Type>().values();
-        let (ends, starts, watermarks) = (integers(1), integers(2), integers(3));
+        let (ends, starts) = (integers(1), integers(2));
         let mut owned: BTreeMap<Slice, Vec<u32>> = BTreeMap::new();
         for row in (0..rows.num_rows()).filter(|row| self.owned.contains(groups.value(*row))) {
-            self.watermark = self.watermark.max(watermarks[row]);
             owned.entry(Slice { end: ends[row], start: starts[row] }).or_default().push(row as u32);
         }
         for (slice, places) in owned {
             let places = UInt32Array::from(places);
-            let columns: Vec<ArrayRef> = rows.columns()[4..]
+            let columns: Vec<ArrayRef> = rows.columns()[3..]
                 .iter()
                 .map(|column| take(column, &places, None))
                 .collect::<std::result::Result<_, _>>()?;
@@ -246,6 +240,14 @@ impl StreamOperator for WindowAggregateOperator {
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
         self.restored(rows).map_err(|error| internal(&self.panes.spec.uid, error))
+    }
+
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -29,7 +29,7 @@ type Attempt<T> = std::result::Result<T, ArrowError>;
 const FEW: usize = 1024;
 
 /// Columns of captured sessions before the keys.
-const LEADING: usize = 4;
+const LEADING: usize = 3;
 
 pub struct SessionAggregate {
     uid: String,
@@ -64,7 +64,6 @@ impl SessionAggregate {
             Field::new(KEY_GROUP, DataType::UInt32, false),
             Field::new("end", DataType::Int64, false),
             Field::new("start", DataType::Int64, false),
-            Field::new("watermark", DataType::Int64, false),
         ];
         fields.extend(keyed.keyed_fields()?);
         Ok(Self {
@@ -164,7 +163,6 @@ impl SessionAggregate {
             Arc::new(UInt32Array::from_iter_values(keys.iter().map(|key| key_group(hashes[*key as usize])))),
             integers(|found| found.time.end),
             integers(|found| found.time.start),
-            Arc::new(Int64Array::from(vec![self.watermark; open.len()])),
         ];
         columns.extend(self.keys.gather(&keys)?);
         columns.extend(self.aggregates.states(Which::These(&slots))?);
@@ -182,12 +180,11 @@ impl SessionAggregate {
         hash_rows(keys, owned.len(), &mut self.hashes);
         self.keys.intern(keys, &self.hashes, &mut self.key_of)?;
         let integers = |place: usize| columns[place].as_primitive::<Int64Type>().values();
-        let (ends, starts, watermarks) = (integers(1), integers(2), integers(3));
+        let (ends, starts) = (integers(1), integers(2));
         let mut slots = Vec::with_capacity(owned.len());
         for (row, key) in self.key_of.iter().enumerate() {
             let time = Slice { end: ends[row], start: starts[row] };
             slots.push(self.sessions.place(*key, time, &mut Vec::new()));
-            self.watermark = self.watermark.max(watermarks[row]);
         }
         self.aggregates.restore(&slots, self.sessions.slots(), states)
     }
@@ -277,8 +274,16 @@ impl StreamOperator for SessionAggregate {
         self.restored(rows).map_err(|error| internal(&self.uid, error))
     }
 
+    fn watermark(&self) -> Option<i64> {
+        Some(self.watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = watermark;
+    }
+
     fn state_layout(&self) -> Option<String> {
-        Some(format!("session-aggregate/1 gap={} {}", self.gap_ms, self.keyed.layout()))
+        Some(format!("session-aggregate/2 gap={} {}", self.gap_ms, self.keyed.layout()))
     }
 
     fn late_rows(&self) -> u64 {

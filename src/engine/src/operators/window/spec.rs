@@ -76,7 +76,7 @@ impl AggregateSpec {
 
     /// Names everything that captured state depends on.
     pub(super) fn layout(&self) -> String {
-        format!("window-aggregate/2 window={} {}", self.panes.layout(), self.keyed.layout())
+        format!("window-aggregate/3 window={} {}", self.panes.layout(), self.keyed.layout())
     }
 
     pub(super) fn key_count(&self) -> usize {
