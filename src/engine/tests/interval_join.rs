@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tidemill_engine::driver::Driver;
 use tidemill_engine::element::{Element, Watermark};
-use tidemill_plan::{Changelog, IntervalJoin, JoinKey, JoinKind, JoinOn, LateRows, NodeKind, StreamPlan};
+use tidemill_plan::{Changelog, IntervalJoin, JoinKey, JoinKind, JoinOn, JoinTimes, NodeKind, StreamPlan};
 
 const KINDS: [JoinKind; 6] =
     [JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full, JoinKind::Semi, JoinKind::Anti];
@@ -41,9 +41,9 @@ fn batch(rows: &[Row]) -> RecordBatch {
     RecordBatch::try_new(schema(), columns).unwrap()
 }
 
-fn join(kind: JoinKind, lower_ms: i64, upper_ms: i64, late: LateRows) -> IntervalJoin {
+fn join(kind: JoinKind, lower_ms: i64, upper_ms: i64, times: JoinTimes) -> IntervalJoin {
     let on = JoinOn { keys: vec![JoinKey { left: 0, right: 0, nulls_equal: false }], condition: None };
-    IntervalJoin { kind, on, left_time: 2, right_time: 2, lower_ms, upper_ms, late }
+    IntervalJoin { kind, on, left_time: 2, right_time: 2, lower_ms, upper_ms, times }
 }
 
 fn plan(join: &IntervalJoin) -> StreamPlan {
@@ -89,7 +89,7 @@ fn check(seed: u64, keys: i64) {
     let mut random = SmallRng::seed_from_u64(seed);
     let lower = random.random_range(-60..60);
     let upper = if random.random_bool(0.3) { lower } else { lower + random.random_range(-2..80) };
-    let mut join = join(KINDS[random.random_range(0..6)], lower, upper, LateRows::AreJoined);
+    let mut join = join(KINDS[random.random_range(0..6)], lower, upper, JoinTimes::OfRows);
     if random.random() {
         join.on.condition = Some(common::joins::condition());
     }
@@ -129,7 +129,7 @@ fn steps(join: &IntervalJoin, steps: &[(usize, i64)]) -> (Vec<Vec<String>>, Driv
 
 #[test]
 fn an_unmatched_row_is_put_out_as_soon_as_no_match_can_come() {
-    let join = join(JoinKind::Full, -10, 5, LateRows::AreJoined);
+    let join = join(JoinKind::Full, -10, 5, JoinTimes::OfRows);
     // A left row at 100 matches right ones from 95 to 110.
     let (results, _) = steps(&join, &[(0, 100), (2, 109), (2, 110)]);
     assert_eq!(results, [vec![], vec![], vec!["100 NULL"]]);
@@ -140,7 +140,7 @@ fn an_unmatched_row_is_put_out_as_soon_as_no_match_can_come() {
 
 #[test]
 fn an_interval_join_joins_late_rows_with_what_is_there() {
-    let join = join(JoinKind::Left, -10, 5, LateRows::AreJoined);
+    let join = join(JoinKind::Left, -10, 5, JoinTimes::OfRows);
     let (results, driver) = steps(&join, &[(0, 100), (2, 105), (1, 104), (1, 94), (0, 99), (2, 500), (1, 100)]);
     let put_out = |place: usize| results[place].join(", ");
     assert_eq!([2, 3, 4, 5, 6].map(put_out), ["100 104", "", "99 104", "", ""]);
@@ -148,9 +148,9 @@ fn an_interval_join_joins_late_rows_with_what_is_there() {
 }
 
 #[test]
-fn a_window_join_drops_late_rows_and_counts_them() {
-    let join = join(JoinKind::Left, 0, 0, LateRows::AreDropped);
-    let (results, driver) = steps(&join, &[(0, 100), (2, 99), (1, 100), (2, 100), (0, 100), (0, 101), (2, 101)]);
+fn a_window_is_over_for_a_join_when_its_last_millisecond_is() {
+    let join = join(JoinKind::Left, 0, 0, JoinTimes::WindowEnds);
+    let (results, driver) = steps(&join, &[(0, 100), (2, 98), (1, 100), (2, 99), (0, 100), (0, 101), (2, 100)]);
     assert_eq!(results[2], ["100 100"]);
     assert!(results[3].is_empty() && results[4].is_empty());
     assert_eq!(results[6], ["101 NULL"]);
@@ -159,7 +159,7 @@ fn a_window_join_drops_late_rows_and_counts_them() {
 
 #[test]
 fn rows_that_were_late_before_a_restart_are_late_behind_it() {
-    let plan = plan(&join(JoinKind::Left, 0, 0, LateRows::AreDropped));
+    let plan = plan(&join(JoinKind::Left, 0, 0, JoinTimes::WindowEnds));
     let mut driver = Driver::new(&plan, 1, 1).unwrap();
     driver.watermark(Watermark::At(200)).unwrap();
     let snapshot = driver.snapshot().unwrap();
@@ -172,7 +172,7 @@ fn rows_that_were_late_before_a_restart_are_late_behind_it() {
 
 #[test]
 fn rows_are_forgotten_when_their_time_is_over() {
-    let join = join(JoinKind::Inner, -10, 10, LateRows::AreJoined);
+    let join = join(JoinKind::Inner, -10, 10, JoinTimes::OfRows);
     let mut driver = Driver::new(&plan(&join), 1, 1).unwrap();
     for time in 0..3_000 {
         let rows: Vec<Row> = (0..4).map(|key| (Some(time * 4 + key), 0, Some(time))).collect();
@@ -193,7 +193,7 @@ fn changing_inputs_and_other_times_are_refused() {
         let plan = plan_over(&schema(), kind, join.kind, [left, Changelog::Append], Changelog::Append);
         Driver::new(&plan, 1, 1).err().expect("it is refused").message
     };
-    let mut join = join(JoinKind::Inner, 0, 0, LateRows::AreJoined);
+    let mut join = join(JoinKind::Inner, 0, 0, JoinTimes::OfRows);
     assert!(refused(&join, Changelog::Retract).contains("rows of its inputs are taken back"));
     join.left_time = 1;
     assert!(refused(&join, Changelog::Append).contains("no TIMESTAMP(3) column"));

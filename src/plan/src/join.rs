@@ -45,7 +45,7 @@ pub struct Join {
 /// Joins rows of two inputs without changes whose times are near each other:
 /// `right + lower_ms <= left <= right + upper_ms`. Rows are forgotten when the watermark says that no match can come
 /// any more; then an outer join puts out those that had none. A window join is the case of equal windows: the times are
-/// those of the windows, and both bounds are 0.
+/// the windows' ends, and both bounds are 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IntervalJoin {
     pub kind: JoinKind,
@@ -55,15 +55,16 @@ pub struct IntervalJoin {
     pub right_time: usize,
     pub lower_ms: i64,
     pub upper_ms: i64,
-    /// What rows do for which the watermark has passed already: a window join drops and counts them, an interval join
-    /// still joins them with what is there.
-    pub late: LateRows,
+    pub times: JoinTimes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LateRows {
-    AreDropped,
-    AreJoined,
+pub enum JoinTimes {
+    /// The rows' own. Rows for which the watermark has passed already are still joined with what is there.
+    OfRows,
+    /// The ends of their windows. A window is over when its last millisecond is; rows that come later are dropped and
+    /// counted.
+    WindowEnds,
 }
 
 /// Joins each left row with the version of the right table that was valid at the left row's time: the row of its key

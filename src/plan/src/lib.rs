@@ -19,7 +19,7 @@ pub use aggregate::{
 };
 pub use changelog::{CHANGE, Change, Changelog};
 pub use expression::{BinaryOperator, Expression, Literal};
-pub use join::{IntervalJoin, Join, JoinKey, JoinKind, JoinOn, LateRows, LookupJoin, TemporalJoin};
+pub use join::{IntervalJoin, Join, JoinKey, JoinKind, JoinOn, JoinTimes, LookupJoin, TemporalJoin};
 pub use nodes::{
     Calc, Expand, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Table, Unnest,
     Watermark,

@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{
-    BinaryOperator, Clock, Expression, IntervalJoin, Join, JoinKey, JoinKind, JoinOn, LateRows, NodeKind,
+    BinaryOperator, Clock, Expression, IntervalJoin, Join, JoinKey, JoinKind, JoinOn, JoinTimes, NodeKind,
 };
 
 use super::interval::Bounds;
@@ -141,7 +141,7 @@ fn settle(
                 right_time: bounds.right_time,
                 lower_ms: bounds.lower_ms,
                 upper_ms: bounds.upper_ms,
-                late: LateRows::AreJoined,
+                times: JoinTimes::OfRows,
             })
         }));
     }
@@ -158,7 +158,7 @@ fn settle(
                 right_time: right_end,
                 lower_ms: 0,
                 upper_ms: 0,
-                late: LateRows::AreDropped,
+                times: JoinTimes::WindowEnds,
             })
         }));
     }

@@ -9,11 +9,12 @@ use std::collections::BinaryHeap;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::{and, filter_record_batch, is_not_null, not};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use tidemill_model::key_groups::KeyGroupRange;
-use tidemill_plan::{Change, IntervalJoin, JoinKind, LateRows};
+use tidemill_plan::{Change, IntervalJoin, JoinKind, JoinTimes};
 
 use super::buckets::Buckets;
 use super::interval_matching::IntervalMatching;
@@ -43,7 +44,7 @@ pub struct IntervalJoinOperator {
     pub(super) state: StateShape,
     pub(super) owned: KeyGroupRange,
     pub(super) watermark: i64,
-    late: LateRows,
+    kind_of_times: JoinTimes,
     late_rows: u64,
     /// Rows forgotten since groups without rows were looked for.
     removed: usize,
@@ -82,10 +83,34 @@ impl IntervalJoinOperator {
             state: StateShape::new(interval_state::notes(), &schemas),
             owned: spec.owned,
             watermark: i64::MIN,
-            late: join.late,
+            kind_of_times: join.times,
             late_rows: 0,
             removed: 0,
         })
+    }
+
+    /// The rows whose window is not over. The others are counted.
+    fn in_time(&mut self, side: Side, rows: RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
+        let times = self.times(side, rows.columns());
+        if times.iter().all(|time| *time > self.watermark) {
+            return Ok(rows);
+        }
+        let is_null = rows.column(self.sides[side].time).logical_nulls();
+        let is_late = |(row, time): (usize, &i64)| {
+            *time <= self.watermark && is_null.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+        };
+        let late: BooleanArray = times.iter().enumerate().map(|row| Some(is_late(row))).collect();
+        self.late_rows += late.true_count() as u64;
+        filter_record_batch(&rows, &not(&late)?)
+    }
+
+    /// The times that rows of a side go by: the last milliseconds of windows.
+    pub(super) fn times(&self, side: Side, columns: &[ArrayRef]) -> ScalarBuffer<i64> {
+        let times = columns[self.sides[side].time].as_primitive::<TimestampMillisecondType>().values();
+        match self.kind_of_times {
+            JoinTimes::OfRows => times.clone(),
+            JoinTimes::WindowEnds => times.iter().map(|end| end.saturating_sub(1)).collect(),
+        }
     }
 
     /// The rows that can match: late ones may be dropped, and those with NULLs are put out at once, if at all.
@@ -95,13 +120,8 @@ impl IntervalJoinOperator {
         mut rows: RecordBatch,
         output: &mut Output,
     ) -> std::result::Result<RecordBatch, ArrowError> {
-        let times = rows.column(self.sides[side].time).as_primitive::<TimestampMillisecondType>();
-        let is_late = |time: &i64| *time <= self.watermark;
-        if self.late == LateRows::AreDropped && times.values().iter().any(is_late) {
-            let in_time: BooleanArray =
-                times.iter().map(|time| Some(!time.is_some_and(|time| is_late(&time)))).collect();
-            self.late_rows += in_time.false_count() as u64;
-            rows = filter_record_batch(&rows, &in_time)?;
+        if self.kind_of_times == JoinTimes::WindowEnds {
+            rows = self.in_time(side, rows)?;
         }
         let times = rows.column(self.sides[side].time);
         let with_key = self.on.matchable(side, rows.columns());
@@ -124,7 +144,7 @@ impl IntervalJoinOperator {
         let (mut hashes, mut groups) = (Vec::new(), Vec::new());
         hash_rows(&keys, rows.num_rows(), &mut hashes);
         self.groups.intern(&keys, &hashes, &mut groups).map_err(|error| internal(&self.uid, error))?;
-        let times = columns[self.sides[side].time].as_primitive::<TimestampMillisecondType>().values();
+        let times = self.times(side, columns);
         let mut matching = IntervalMatching::new(self.kind, &self.on, &self.shape, side, columns);
         // A row that has been put out for want of a match gets none afterwards.
         let earliest = match keeps_unmatched(self.kind, other(side)) {
@@ -133,7 +153,7 @@ impl IntervalJoinOperator {
         };
         let reach = self.reach[side];
         let stored = &mut self.sides[other(side)];
-        for (row, (group, time)) in groups.iter().zip(times).enumerate() {
+        for (row, (group, time)) in groups.iter().zip(&times).enumerate() {
             let range = time.saturating_add(reach.0).max(earliest)..=time.saturating_add(reach.1);
             for id in self.buckets.rows(other(side), *group, range) {
                 matching.pair(row as u32, id, &self.uid, stored, output)?;
@@ -141,7 +161,7 @@ impl IntervalJoinOperator {
         }
         let is_over = |row: usize| times[row].saturating_add(reach.1) <= self.watermark;
         let found = matching.finish(&self.uid, stored, is_over, output)?;
-        self.store(side, columns, &groups, times, found).map_err(|error| internal(&self.uid, error))
+        self.store(side, columns, &groups, &times, found).map_err(|error| internal(&self.uid, error))
     }
 
     /// Keeps the rows that may match later ones, and whose matches still matter.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, TimestampMillisecondType};
+use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 
 use super::interval::IntervalJoinOperator;
@@ -47,14 +47,14 @@ impl IntervalJoinOperator {
             let (mut hashes, mut groups, mut ids) = (Vec::new(), Vec::new(), Vec::new());
             hash_rows(&keys, restored.rows, &mut hashes);
             self.groups.intern(&keys, &hashes, &mut groups)?;
+            let times = self.times(number, &restored.columns);
             let side = &mut self.sides[number];
             side.rows.insert(&restored.columns, restored.rows, &mut ids)?;
-            let times = restored.columns[side.time].as_primitive::<TimestampMillisecondType>();
             let is_matched = restored.notes[0].as_boolean();
             let waits = keeps_unmatched(self.kind, number).then_some(self.reach[number].1);
             for (row, id) in ids.into_iter().enumerate() {
-                self.buckets.insert(number, groups[row], times.value(row), id);
-                side.note(id, times.value(row), is_matched.value(row), waits);
+                self.buckets.insert(number, groups[row], times[row], id);
+                side.note(id, times[row], is_matched.value(row), waits);
             }
         }
         Ok(())
