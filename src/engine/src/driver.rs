@@ -8,9 +8,10 @@ use arrow::compute::take_record_batch;
 use tidemill_model::key_groups::{KeyGroupRange, key_group, thread_of};
 use tidemill_plan::StreamPlan;
 
+use crate::connector::Result;
 use crate::element::{Element, Watermark};
 use crate::hash::hash_rows;
-use crate::operator::{Capture, Chain, Output, RestoredState, Result, internal};
+use crate::operator::{Capture, Chain, Output, RestoredState, internal};
 use crate::stages::{Stage, Stages, cut};
 use crate::watermark::CombinedWatermark;
 
@@ -71,7 +72,7 @@ impl Driver {
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
         let mut states: BTreeMap<&str, RestoredState> = BTreeMap::new();
         for captured in snapshot {
-            states.entry(&captured.operator).or_default().add(captured.state.rows.clone(), captured.watermark);
+            states.entry(&captured.operator).or_default().add(captured.rows.clone(), captured.watermark);
         }
         for playing in self.threads.iter_mut().flatten() {
             playing.chain.restore(|uid| states.get(uid))?;

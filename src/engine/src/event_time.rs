@@ -6,8 +6,9 @@ use arrow::compute::{cast, max};
 use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMillisecondType};
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
+use crate::connector::Result;
 use crate::expression::{BuildError, Evaluator};
-use crate::operator::{Result, internal};
+use crate::operator::internal;
 
 /// A watermark expression, ready to be evaluated.
 pub enum EventTime {

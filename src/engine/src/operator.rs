@@ -2,15 +2,47 @@
 //! of threads, sockets or scheduling, so it can be run anywhere, in any order, by a test.
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use tidemill_model::snapshot::least_watermark;
 use tidemill_model::status::{Problem, ProblemKind};
 
+use crate::connector;
 use crate::element::{Element, Watermark};
 
 /// Elements that an operator puts out, in order.
 pub type Output = Vec<Element>;
 
-pub type Result<T> = std::result::Result<T, Problem>;
+pub type Result<T> = std::result::Result<T, Fault>;
+
+/// Why an operator cannot go on.
+#[derive(Debug)]
+pub enum Fault {
+    /// Something in the data or outside, named already.
+    Problem(Problem),
+    /// A fault of ours. The chain adds whose it is.
+    Ours(String),
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<ArrowError> for Fault {
+    fn from(error: ArrowError) -> Self {
+        Self::Ours(error.to_string())
+    }
+}
+
+impl Fault {
+    pub(crate) fn of(self, operator: &str) -> Problem {
+        match self {
+            Self::Problem(problem) => problem,
+            Self::Ours(error) => internal(operator, error),
+        }
+    }
+}
 
 /// A step of the dataflow on one engine thread.
 ///
@@ -47,9 +79,10 @@ pub trait StreamOperator {
         false
     }
 
-    /// What has to survive a restart, as of the end of the epoch. None for an operator without state.
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        None
+    /// What has to survive a restart, as of the end of the epoch: rows whose first column is
+    /// [`crate::state::KEY_GROUP`].
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(Vec::new())
     }
 
     /// Takes back captured state: rows of any threads' captures of this operator, of which the operator keeps those in
@@ -86,16 +119,11 @@ pub trait StreamOperator {
     }
 }
 
-/// An operator's state at the end of an epoch: rows whose first column, [`crate::state::KEY_GROUP`], is sorted.
-pub struct CapturedState {
-    pub rows: Vec<RecordBatch>,
-}
-
-/// The captured state of the operator with this uid.
+/// The state of the operator with this uid at the end of an epoch.
 pub struct Capture {
     pub operator: String,
     pub layout: String,
-    pub state: CapturedState,
+    pub rows: Vec<RecordBatch>,
     /// See [`StreamOperator::watermark`].
     pub watermark: Option<i64>,
 }
@@ -127,7 +155,7 @@ struct Link {
 }
 
 impl Link {
-    fn on_element(&mut self, input: usize, element: Element, output: &mut Output) -> Result<()> {
+    fn take(&mut self, input: usize, element: Element, output: &mut Output) -> Result<()> {
         match element {
             Element::Batch(rows) => self.operator.on_batch(input, rows, output),
             Element::Watermark(watermark) if self.operator.holds_rows() => {
@@ -138,20 +166,26 @@ impl Link {
         }
     }
 
-    fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+    fn end_epoch(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
         self.operator.on_epoch_end(now_ms, output)?;
         self.watermarks.drain(..).try_for_each(|watermark| self.operator.on_watermark(watermark, output))
     }
 
-    fn capture(&mut self) -> Option<Result<Capture>> {
-        let layout = self.operator.state_layout()?;
+    fn capture(&mut self, layout: String) -> Result<Capture> {
         if self.operator.holds_rows() {
             // They would be neither in the state nor with those who come behind.
-            return Some(Err(internal(&self.uid, "it holds rows back at a checkpoint")));
+            return Err(Fault::Ours("it holds rows back at a checkpoint".to_string()));
         }
-        let state = self.operator.capture()?;
-        let watermark = self.operator.watermark();
-        Some(state.map(|state| Capture { operator: self.uid.clone(), layout, state, watermark }))
+        let (rows, watermark) = (self.operator.capture()?, self.operator.watermark());
+        Ok(Capture { operator: self.uid.clone(), layout, rows, watermark })
+    }
+
+    fn restore(&mut self, state: &RestoredState) -> Result<()> {
+        state.rows.iter().try_for_each(|rows| self.operator.restore(rows))?;
+        if let Some(watermark) = state.watermark {
+            self.operator.restore_watermark(watermark);
+        }
+        Ok(())
     }
 }
 
@@ -162,15 +196,16 @@ impl Chain {
     }
 
     /// Takes an element of the stage's input with this number.
-    pub fn on_element(&mut self, input: usize, element: Element, output: &mut Output) -> Result<()> {
+    pub fn on_element(&mut self, input: usize, element: Element, output: &mut Output) -> connector::Result<()> {
         self.push(0, input, element, output)
     }
 
     /// Ends the epoch of every operator, first to last, so that what one releases reaches the next before its end.
-    pub fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
+    pub fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> connector::Result<()> {
         for place in 0..self.links.len() {
             let mut released = Vec::new();
-            self.links[place].on_epoch_end(now_ms, &mut released)?;
+            let link = &mut self.links[place];
+            link.end_epoch(now_ms, &mut released).map_err(|fault| fault.of(&link.uid))?;
             for element in released {
                 self.push(place + 1, 0, element, output)?;
             }
@@ -189,18 +224,19 @@ impl Chain {
     }
 
     /// The state of all operators that have some, at the end of an epoch.
-    pub fn capture(&mut self) -> Result<Vec<Capture>> {
-        self.links.iter_mut().filter_map(Link::capture).collect()
+    pub fn capture(&mut self) -> connector::Result<Vec<Capture>> {
+        let captured = |link: &mut Link| {
+            let layout = link.operator.state_layout()?;
+            Some(link.capture(layout).map_err(|fault| fault.of(&link.uid)))
+        };
+        self.links.iter_mut().filter_map(captured).collect()
     }
 
     /// Takes back what the operators captured, before anything else. `state_of` has the state of an operator's uid.
-    pub fn restore<'a>(&mut self, state_of: impl Fn(&str) -> Option<&'a RestoredState>) -> Result<()> {
-        for Link { uid, operator, .. } in self.links.iter_mut().filter(|link| link.operator.state_layout().is_some()) {
-            let Some(state) = state_of(uid) else { continue };
-            state.rows.iter().try_for_each(|rows| operator.restore(rows))?;
-            if let Some(watermark) = state.watermark {
-                operator.restore_watermark(watermark);
-            }
+    pub fn restore<'a>(&mut self, state_of: impl Fn(&str) -> Option<&'a RestoredState>) -> connector::Result<()> {
+        for link in self.links.iter_mut().filter(|link| link.operator.state_layout().is_some()) {
+            let Some(state) = state_of(&link.uid) else { continue };
+            link.restore(state).map_err(|fault| fault.of(&link.uid))?;
         }
         Ok(())
     }
@@ -213,13 +249,13 @@ impl Chain {
         self.links.iter().map(|link| link.operator.state_bytes()).sum()
     }
 
-    fn push(&mut self, place: usize, input: usize, element: Element, output: &mut Output) -> Result<()> {
+    fn push(&mut self, place: usize, input: usize, element: Element, output: &mut Output) -> connector::Result<()> {
         let Some(link) = self.links.get_mut(place) else {
             output.push(element);
             return Ok(());
         };
         let mut produced = Vec::new();
-        link.on_element(input, element, &mut produced)?;
+        link.take(input, element, &mut produced).map_err(|fault| fault.of(&link.uid))?;
         for element in produced {
             self.push(place + 1, 0, element, output)?;
         }

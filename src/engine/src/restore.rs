@@ -10,7 +10,8 @@ use tidemill_model::snapshot::{Manifest, SplitState};
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::checkpoint::read_file;
-use crate::operator::{RestoredState, Result};
+use crate::connector::Result;
+use crate::operator::RestoredState;
 use crate::state::decode;
 
 /// What a job starts from. Empty for an empty start.

@@ -17,8 +17,8 @@ use tidemill_storage::ApplicationStore;
 use tokio::runtime::Runtime;
 
 use crate::checkpoint::{Claims, Collector, CommitJob, Committers, Parts, Uploads};
-use crate::connector::{Connectors, Sink, Source, Split, TaskContext};
-use crate::operator::{Result, internal};
+use crate::connector::{Connectors, Result, Sink, Source, Split, TaskContext};
+use crate::operator::internal;
 use crate::progress::Board;
 use crate::restore::{Places, Restored, restore};
 use crate::stages::{Stages, cut};

@@ -9,8 +9,6 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use tidemill_model::key_groups::KeyGroupRange;
 
-use crate::operator::CapturedState;
-
 /// The first column of captured rows: UInt32, the key group that the row belongs to.
 pub const KEY_GROUP: &str = "key_group";
 
@@ -25,10 +23,10 @@ pub struct EncodedState {
     pub key_groups: KeyGroupRange,
 }
 
-/// The file of a captured state; none if it has no rows.
-pub fn encode(state: &CapturedState) -> Result<Option<EncodedState>, ArrowError> {
-    let Some(first) = state.rows.first() else { return Ok(None) };
-    let rows = concat_batches(first.schema_ref(), &state.rows)?;
+/// The file of captured rows; none if there are none.
+pub fn encode(rows: &[RecordBatch]) -> Result<Option<EncodedState>, ArrowError> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let rows = concat_batches(first.schema_ref(), rows)?;
     if rows.num_rows() == 0 {
         return Ok(None);
     }
@@ -73,20 +71,20 @@ mod tests {
     #[test]
     fn rows_come_back_sorted_by_key_group() {
         let rows = vec![batch(vec![9, 2], vec![Some("a"), None]), batch(vec![5], vec![Some("c")])];
-        let encoded = encode(&CapturedState { rows }).unwrap().unwrap();
+        let encoded = encode(&rows).unwrap().unwrap();
         assert_eq!((encoded.rows, encoded.key_groups), (3, KeyGroupRange { first: 2, last: 9 }));
         assert_eq!(decode(&encoded.bytes).unwrap(), [batch(vec![2, 5, 9], vec![None, Some("c"), Some("a")])]);
     }
 
     #[test]
     fn no_rows_make_no_file() {
-        assert!(encode(&CapturedState { rows: vec![] }).unwrap().is_none());
-        assert!(encode(&CapturedState { rows: vec![batch(vec![], vec![])] }).unwrap().is_none());
+        assert!(encode(&[]).unwrap().is_none());
+        assert!(encode(&[batch(vec![], vec![])]).unwrap().is_none());
     }
 
     #[test]
     fn a_cut_file_is_refused() {
-        let encoded = encode(&CapturedState { rows: vec![batch(vec![1], vec![Some("a")])] }).unwrap().unwrap();
+        let encoded = encode(&[batch(vec![1], vec![Some("a")])]).unwrap().unwrap();
         assert!(decode(&encoded.bytes[..encoded.bytes.len() / 2]).is_err());
     }
 }

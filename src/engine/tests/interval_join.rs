@@ -180,10 +180,10 @@ fn rows_are_forgotten_when_their_time_is_over() {
         driver.watermark(Watermark::At(time - 5)).unwrap();
     }
     let kept: usize =
-        driver.snapshot().unwrap().iter().flat_map(|captured| &captured.state.rows).map(|rows| rows.num_rows()).sum();
+        driver.snapshot().unwrap().iter().flat_map(|captured| &captured.rows).map(|rows| rows.num_rows()).sum();
     assert!((60..=160).contains(&kept), "{kept} rows");
     driver.watermark(Watermark::END).unwrap();
-    assert!(driver.snapshot().unwrap().iter().all(|captured| captured.state.rows.is_empty()));
+    assert!(driver.snapshot().unwrap().iter().all(|captured| captured.rows.is_empty()));
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn a_semi_join_keeps_one_right_row_of_a_key_if_none_is_taken_back() {
         driver.feed(1, 0, Element::Batch(rows)).unwrap();
         driver.end_epoch().unwrap();
         let state = driver.snapshot().unwrap();
-        let rows: usize = state.iter().flat_map(|captured| &captured.state.rows).map(|rows| rows.num_rows()).sum();
+        let rows: usize = state.iter().flat_map(|captured| &captured.rows).map(|rows| rows.num_rows()).sum();
         assert_eq!(rows, kept);
     }
 }

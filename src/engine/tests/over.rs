@@ -346,13 +346,7 @@ fn what_no_frame_reaches_is_forgotten() {
     driver.feed(0, 0, Element::Batch(batch(&rows))).unwrap();
     driver.watermark(Watermark::At(6)).unwrap();
     let held = |driver: &mut Driver| {
-        driver
-            .snapshot()
-            .unwrap()
-            .iter()
-            .flat_map(|captured| &captured.state.rows)
-            .map(|rows| rows.num_rows())
-            .sum::<usize>()
+        driver.snapshot().unwrap().iter().flat_map(|captured| &captured.rows).map(|rows| rows.num_rows()).sum::<usize>()
     };
     assert_eq!(held(&mut driver), 2000);
     driver.watermark(Watermark::At(5000)).unwrap();

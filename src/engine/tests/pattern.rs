@@ -170,7 +170,7 @@ fn rows_that_were_late_before_a_restart_are_late_behind_it() {
 fn partial_matches_that_are_too_old_are_forgotten_with_their_rows() {
     let mut driver = Driver::new(&plan(&simple(After::PastLastRow, Some(100))), 1, 1).unwrap();
     feed(&mut driver, &rows("a b b b", 0), 50);
-    let rows_held = |driver: &mut Driver| driver.snapshot().unwrap()[0].state.rows[0].num_rows();
+    let rows_held = |driver: &mut Driver| driver.snapshot().unwrap()[0].rows[0].num_rows();
     assert_eq!(rows_held(&mut driver), 4);
     driver.watermark(Watermark::At(100)).unwrap();
     // One row more than matches are made of is kept: a measure reads it.
@@ -181,7 +181,7 @@ fn partial_matches_that_are_too_old_are_forgotten_with_their_rows() {
 fn a_partition_without_partial_matches_holds_no_more_than_the_row_before() {
     let mut driver = Driver::new(&plan(&simple(After::PastLastRow, None)), 1, 1).unwrap();
     feed(&mut driver, &rows("a b c x x", 0), 50);
-    assert_eq!(driver.snapshot().unwrap()[0].state.rows[0].num_rows(), 1);
+    assert_eq!(driver.snapshot().unwrap()[0].rows[0].num_rows(), 1);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn partitions_without_rows_are_forgotten_and_those_with_rows_are_not() {
         feed(&mut driver, &batch, time + 50);
     }
     assert_eq!(count(&driver), 4_500);
-    assert_eq!(driver.snapshot().unwrap()[0].state.rows[0].num_rows(), 500 + 45 + 5);
+    assert_eq!(driver.snapshot().unwrap()[0].rows[0].num_rows(), 500 + 45 + 5);
     let last: Vec<Row> = (0..5_000).filter(|key| key % 10 == 0).map(|key| keyed(key, "c", 2_000)).collect();
     feed(&mut driver, &last, 2_000);
     assert_eq!(count(&driver), 5_000);

@@ -201,7 +201,7 @@ fn a_deleted_row_is_valid_no_more() {
     let (results, mut driver) =
         steps(&[(1, 7, 10, Insert), (1, 7, 20, Delete), (0, 1, 19, Insert), (0, 2, 20, Insert), (2, 0, 30, Insert)]);
     assert_eq!(results[4], "1 7, 2 NULL");
-    assert!(driver.snapshot().unwrap().iter().all(|captured| captured.state.rows.is_empty()), "nothing has to be kept");
+    assert!(driver.snapshot().unwrap().iter().all(|captured| captured.rows.is_empty()), "nothing has to be kept");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn the_last_version_stays_for_ever_and_former_ones_do_not() {
     let (results, mut driver) = steps(&changes);
     assert_eq!(results.last().unwrap(), "1 499");
     let rows: usize =
-        driver.snapshot().unwrap().iter().flat_map(|captured| &captured.state.rows).map(|rows| rows.num_rows()).sum();
+        driver.snapshot().unwrap().iter().flat_map(|captured| &captured.rows).map(|rows| rows.num_rows()).sum();
     assert_eq!(rows, 1);
 }
 

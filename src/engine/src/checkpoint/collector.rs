@@ -17,8 +17,8 @@ use tokio::runtime::Handle;
 
 use super::parts::{Part, PartsReceiver};
 use super::staged::Staged;
-use crate::connector::Prepared;
-use crate::operator::{Capture, Result, internal};
+use crate::connector::{Prepared, Result};
+use crate::operator::{Capture, internal};
 use crate::state;
 
 /// How long uploads wait after a failure: from the first to the second, doubling.
@@ -169,7 +169,7 @@ impl Collector {
 
     fn state_files(&self, checkpoint: CheckpointId, thread: u32, captured: &Capture) -> Result<Vec<StateFile>> {
         let operator = &captured.operator;
-        let encoded = state::encode(&captured.state).map_err(|error| internal(operator, error))?;
+        let encoded = state::encode(&captured.rows).map_err(|error| internal(operator, error))?;
         let file = encoded.map(|encoded| {
             let part = format!("{operator}-{thread}");
             let path = self.uploads.paths.state(self.uploads.incarnation, checkpoint, &part);

@@ -12,7 +12,7 @@ use super::window::time::{PaneClock, Slice};
 use super::window::{check_time, times};
 use super::{Built, Spec, reason};
 use crate::element::Element;
-use crate::operator::{Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// Runs an [`AssignWindows`].
 pub struct AssignWindowsOperator {
@@ -78,7 +78,7 @@ impl AssignWindowsOperator {
 impl StreamOperator for AssignWindowsOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
         let times = times(&self.uid, &rows, self.time_column)?;
-        let rows = self.widened(&rows, &times).map_err(|error| internal(&self.uid, error))?;
+        let rows = self.widened(&rows, &times)?;
         output.push(Element::Batch(rows));
         Ok(())
     }

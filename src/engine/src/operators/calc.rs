@@ -11,7 +11,7 @@ use tidemill_plan::{CHANGE, Calc, Expression, NamedExpression};
 use super::{Built, Spec, reason};
 use crate::element::Element;
 use crate::expression::{BuildError, Evaluator};
-use crate::operator::{Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// Runs a [`Calc`].
 pub struct CalcOperator {
@@ -65,13 +65,13 @@ impl CalcOperator {
             Some(filter) => Some(filter.evaluate(&rows, &self.uid)?),
             None => None,
         };
-        let narrowed = rows.project(&self.kept).map_err(|error| internal(&self.uid, error))?;
+        let narrowed = rows.project(&self.kept)?;
         let Some(mask) = mask else { return Ok(narrowed) };
         let mask = mask.as_boolean();
         if mask.null_count() == 0 && mask.true_count() == mask.len() {
             return Ok(narrowed);
         }
-        filter_record_batch(&narrowed, mask).map_err(|error| internal(&self.uid, error))
+        Ok(filter_record_batch(&narrowed, mask)?)
     }
 }
 
@@ -89,8 +89,7 @@ impl StreamOperator for CalcOperator {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|error| internal(&self.uid, error))?;
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         output.push(Element::Batch(rows));
         Ok(())
     }

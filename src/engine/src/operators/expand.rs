@@ -7,7 +7,7 @@ use tidemill_plan::Expand;
 use super::{Built, Spec, reason};
 use crate::element::Element;
 use crate::expression::Evaluator;
-use crate::operator::{Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// Runs an [`Expand`].
 pub struct ExpandOperator {
@@ -43,8 +43,7 @@ impl StreamOperator for ExpandOperator {
             }
             columns.extend(self.change.map(|place| rows.column(place).clone()));
             let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-            let copy = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
-                .map_err(|error| internal(&self.uid, error))?;
+            let copy = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
             output.push(Element::Batch(copy));
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::rank::waiting::Waiting;
 use super::{Built, Spec};
 use crate::element::{Element, Watermark};
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::rows::{RowId, RowStore};
 
 /// The operator of a sort.
@@ -106,9 +106,8 @@ impl SortOperator {
     }
 
     fn restored(&mut self, rows: &RecordBatch) -> Result<()> {
-        let rows = owned_rows(rows, self.owned).map_err(|error| internal(&self.uid, error))?;
-        let columns = RecordBatch::try_new(self.store.schema().clone(), rows.columns()[1..].to_vec())
-            .map_err(|error| internal(&self.uid, error))?;
+        let rows = owned_rows(rows, self.owned)?;
+        let columns = RecordBatch::try_new(self.store.schema().clone(), rows.columns()[1..].to_vec())?;
         self.on_batch(0, columns, &mut Vec::new())
     }
 }
@@ -116,13 +115,13 @@ impl SortOperator {
 impl StreamOperator for SortOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
         let times = event_times(rows.column(self.sort.time_column), &self.uid)?;
-        self.take_in(&rows, &times).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows, &times)?)
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
         match watermark {
             Watermark::At(time) if time > self.watermark => {
-                self.put_out(time, output).map_err(|error| internal(&self.uid, error))?;
+                self.put_out(time, output)?;
             }
             Watermark::At(_) | Watermark::Idle => {}
         }
@@ -130,9 +129,8 @@ impl StreamOperator for SortOperator {
         Ok(())
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {

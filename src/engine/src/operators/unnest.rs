@@ -12,14 +12,13 @@ use tidemill_plan::{CHANGE, JoinKind, Unnest};
 
 use super::{Built, Spec};
 use crate::element::Element;
-use crate::operator::{Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// Rows that are put out as one batch.
 const OUTPUT_ROWS: usize = 8192;
 
 /// Runs an [`Unnest`].
 pub struct UnnestOperator {
-    uid: String,
     column: usize,
     shape: Shape,
     /// Whether a row without elements comes once.
@@ -63,7 +62,6 @@ impl UnnestOperator {
             other => return Err(format!("rows are unnested inner or left, not {other:?}")),
         };
         Ok(Box::new(Self {
-            uid: spec.node.uid.clone(),
             column: unnest.column,
             shape,
             keeps_empty,
@@ -203,7 +201,7 @@ fn fields(rows: &ArrayRef) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
 
 impl StreamOperator for UnnestOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        self.unnest(&rows, output).map_err(|error| internal(&self.uid, error))
+        Ok(self.unnest(&rows, output)?)
     }
 }
 

@@ -11,8 +11,7 @@ use super::aligner::{Aligner, Order, Step, Ticks};
 use super::message::Message;
 use super::{Builder, Thread};
 use crate::checkpoint::Part;
-use crate::connector::SinkWriter;
-use crate::operator::Result;
+use crate::connector::{Result, SinkWriter};
 
 /// How soon a writer that is not ready is asked again.
 const PAUSE: Duration = Duration::from_millis(2);

@@ -14,10 +14,10 @@ use super::clock::Turn;
 use super::message::Message;
 use super::{Builder, Thread, send};
 use crate::checkpoint::Part;
-use crate::connector::{Polled, SourceReader};
+use crate::connector::{Polled, Result, SourceReader};
 use crate::element::{Element, Watermark};
 use crate::event_time::EventTime;
-use crate::operator::{Chain, Result};
+use crate::operator::Chain;
 use crate::watermark::SplitWatermarks;
 
 /// Rows asked of a reader at a time. A batch of narrow rows then fits the second-level cache.

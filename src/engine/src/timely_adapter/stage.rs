@@ -12,8 +12,9 @@ use super::exchange::ByKey;
 use super::message::Message;
 use super::source::now_ms;
 use super::{Builder, Thread, send};
+use crate::connector::Result;
 use crate::element::Element;
-use crate::operator::{Chain, Result, internal};
+use crate::operator::{Chain, internal};
 use crate::watermark::CombinedWatermark;
 
 /// One stage on one thread.

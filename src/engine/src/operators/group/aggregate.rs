@@ -12,7 +12,7 @@ use super::table::Table;
 use crate::accumulator::{BuildError, Input, KeyedSpec, Which};
 use crate::change;
 use crate::element::Element;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::stages::Part;
 
@@ -20,7 +20,6 @@ use crate::stages::Part;
 const OUTPUT_ROWS: usize = 8192;
 
 pub struct GroupAggregateOperator {
-    uid: String,
     pub(super) keyed: KeyedSpec,
     pub(super) table: Table,
     part: Part,
@@ -56,7 +55,6 @@ impl GroupAggregateOperator {
             Changelog::Append | Changelog::Upsert { .. } => Updates::Alone,
         };
         Ok(Self {
-            uid: spec.node.uid.clone(),
             table: Table::new(&keyed, ttl_ms.is_some())?,
             part: spec.part,
             updates,
@@ -187,11 +185,11 @@ fn retelling(keyed: &KeyedSpec) -> Retelling {
 
 impl StreamOperator for GroupAggregateOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
-        self.take_in(&rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows)?)
     }
 
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
-        self.end_epoch(now_ms, output).map_err(|error| internal(&self.uid, error))
+        Ok(self.end_epoch(now_ms, output)?)
     }
 
     fn holds_rows(&self) -> bool {
@@ -202,13 +200,12 @@ impl StreamOperator for GroupAggregateOperator {
         self.lifetime.is_some()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = state::captured(self).map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![state::captured(self)?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        state::restored(self, rows).map_err(|error| internal(&self.uid, error))
+        Ok(state::restored(self, rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -11,14 +11,13 @@ use crate::accumulator::{Aggregates, BuildError, KeyedSpec, Which};
 use crate::element::Element;
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
-use crate::operator::{Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// Groups that are put out without waiting for the epoch's end: more would not stay in the processor's cache.
 const GROUPS: usize = 1 << 16;
 
 /// See the module. Its output's columns are the keys, then the states.
 pub struct LocalGroupAggregate {
-    uid: String,
     keyed: KeyedSpec,
     groups: GroupTable,
     aggregates: Aggregates,
@@ -28,11 +27,10 @@ pub struct LocalGroupAggregate {
 }
 
 impl LocalGroupAggregate {
-    pub fn new(uid: &str, keyed: KeyedSpec) -> std::result::Result<Self, BuildError> {
+    pub fn new(keyed: KeyedSpec) -> std::result::Result<Self, BuildError> {
         let schema = Arc::new(Schema::new(keyed.keyed_fields()?));
         let (groups, aggregates) = (keyed.groups()?, keyed.aggregates()?);
-        let uid = uid.to_string();
-        Ok(Self { uid, keyed, groups, aggregates, schema, hashes: Vec::new(), places: Vec::new() })
+        Ok(Self { keyed, groups, aggregates, schema, hashes: Vec::new(), places: Vec::new() })
     }
 
     fn take_in(&mut self, rows: &RecordBatch) -> std::result::Result<(), ArrowError> {
@@ -59,15 +57,15 @@ impl LocalGroupAggregate {
 
 impl StreamOperator for LocalGroupAggregate {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        self.take_in(&rows).map_err(|error| internal(&self.uid, error))?;
+        self.take_in(&rows)?;
         match self.groups.len() {
             0..GROUPS => Ok(()),
-            _ => self.put_out(output).map_err(|error| internal(&self.uid, error)),
+            _ => Ok(self.put_out(output)?),
         }
     }
 
     fn on_epoch_end(&mut self, _now_ms: i64, output: &mut Output) -> Result<()> {
-        self.put_out(output).map_err(|error| internal(&self.uid, error))
+        Ok(self.put_out(output)?)
     }
 
     fn holds_rows(&self) -> bool {

@@ -36,7 +36,7 @@ pub fn build(aggregate: &GroupAggregate, spec: &Spec<'_>) -> Built {
     let keyed = KeyedSpec::new(&aggregate.keys, &aggregate.aggregates, &input.schema, &spec.node.schema, changes)
         .map_err(|error| reason(&error))?;
     if spec.part == Part::Local {
-        return Ok(Box::new(LocalGroupAggregate::new(&spec.node.uid, keyed).map_err(|error| reason(&error))?));
+        return Ok(Box::new(LocalGroupAggregate::new(keyed).map_err(|error| reason(&error))?));
     }
     if spec.node.changelog.is_append() && (changes == Input::Updating || !keyed.calls.is_empty()) {
         return Err("its results change, which its output does not tell".to_string());

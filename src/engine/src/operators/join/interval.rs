@@ -26,13 +26,12 @@ use super::{LEFT, RIGHT, Side, inputs, interval_state, other};
 use crate::element::{Element, Watermark};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::rows::{NO_ROW, RowId, RowStore};
 
 /// Runs an [`IntervalJoin`].
 pub struct IntervalJoinOperator {
-    pub(super) uid: String,
     pub(super) kind: JoinKind,
     pub(super) on: On,
     /// The keys of both sides.
@@ -72,7 +71,6 @@ impl IntervalJoinOperator {
         let tracked = tracked(join.kind);
         let side = |side: Side, time| IntervalSide::new(&schemas[side], time, tracked[side]);
         Ok(Self {
-            uid: spec.node.uid.clone(),
             kind: join.kind,
             groups: GroupTable::new(&on.key_types).map_err(|error| error.to_string())?,
             on,
@@ -143,7 +141,7 @@ impl IntervalJoinOperator {
         let keys = self.on.keys(side, columns);
         let (mut hashes, mut groups) = (Vec::new(), Vec::new());
         hash_rows(&keys, rows.num_rows(), &mut hashes);
-        self.groups.intern(&keys, &hashes, &mut groups).map_err(|error| internal(&self.uid, error))?;
+        self.groups.intern(&keys, &hashes, &mut groups)?;
         let times = self.times(side, columns);
         let mut matching = IntervalMatching::new(self.kind, &self.on, &self.shape, side, columns);
         // A row that has been put out for want of a match gets none afterwards.
@@ -153,15 +151,15 @@ impl IntervalJoinOperator {
         };
         let reach = self.reach[side];
         let stored = &mut self.sides[other(side)];
-        for (row, (group, time)) in groups.iter().zip(&times).enumerate() {
+        for (row, (group, time)) in groups.iter().zip(times.iter()).enumerate() {
             let range = time.saturating_add(reach.0).max(earliest)..=time.saturating_add(reach.1);
             for id in self.buckets.rows(other(side), *group, range) {
-                matching.pair(row as u32, id, &self.uid, stored, output)?;
+                matching.pair(row as u32, id, stored, output)?;
             }
         }
         let is_over = |row: usize| times[row].saturating_add(reach.1) <= self.watermark;
-        let found = matching.finish(&self.uid, stored, is_over, output)?;
-        self.store(side, columns, &groups, &times, found).map_err(|error| internal(&self.uid, error))
+        let found = matching.finish(stored, is_over, output)?;
+        Ok(self.store(side, columns, &groups, &times, found)?)
     }
 
     /// Keeps the rows that may match later ones, and whose matches still matter.
@@ -282,7 +280,7 @@ impl IntervalSide {
 
 impl StreamOperator for IntervalJoinOperator {
     fn on_batch(&mut self, input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        let rows = self.matchable(input, rows, output).map_err(|error| internal(&self.uid, error))?;
+        let rows = self.matchable(input, rows, output)?;
         if rows.num_rows() == 0 {
             return Ok(());
         }
@@ -296,20 +294,19 @@ impl StreamOperator for IntervalJoinOperator {
         };
         if time > self.watermark {
             self.watermark = time;
-            self.put_out_unmatched(output).map_err(|error| internal(&self.uid, error))?;
-            self.forget().map_err(|error| internal(&self.uid, error))?;
+            self.put_out_unmatched(output)?;
+            self.forget()?;
         }
         output.push(Element::Watermark(Watermark::At(self.watermark_behind(time))));
         Ok(())
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(self.captured()?)
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn watermark(&self) -> Option<i64> {

@@ -9,7 +9,7 @@ use super::regular::{keeps_unmatched, tracked};
 use super::results::{ResultShape, Results};
 use super::{PAIRS, Side};
 use crate::element::Element;
-use crate::operator::{Output, Result, internal};
+use crate::operator::{Output, Result};
 use crate::rows::{NO_ROW, RowId, RowStore};
 
 /// The matching of one batch.
@@ -32,26 +32,18 @@ impl<'a> IntervalMatching<'a> {
     }
 
     /// Takes a pair of rows with equal keys and times near each other.
-    pub fn pair(
-        &mut self,
-        row: u32,
-        id: RowId,
-        uid: &str,
-        stored: &mut IntervalSide,
-        output: &mut Output,
-    ) -> Result<()> {
+    pub fn pair(&mut self, row: u32, id: RowId, stored: &mut IntervalSide, output: &mut Output) -> Result<()> {
         self.pairs.push(row, id);
         if self.pairs.len() < PAIRS {
             return Ok(());
         }
         self.settle(stored)?;
-        if self.results.is_full() { self.put_out(uid, &stored.rows, output) } else { Ok(()) }
+        if self.results.is_full() { self.put_out(&stored.rows, output) } else { Ok(()) }
     }
 
     /// Puts out what is left, and the rows without a match that can get none later. Returns which rows have a match.
     pub fn finish(
         mut self,
-        uid: &str,
         stored: &mut IntervalSide,
         is_over: impl Fn(usize) -> bool,
         output: &mut Output,
@@ -68,7 +60,7 @@ impl<'a> IntervalMatching<'a> {
             }
         }
         if !self.results.is_empty() {
-            self.put_out(uid, &stored.rows, output)?;
+            self.put_out(&stored.rows, output)?;
         }
         Ok(self.found)
     }
@@ -94,9 +86,9 @@ impl<'a> IntervalMatching<'a> {
         Ok(())
     }
 
-    fn put_out(&mut self, uid: &str, stored: &RowStore, output: &mut Output) -> Result<()> {
-        let rows = self.shape.take(self.side, self.columns, stored, &mut self.results);
-        output.push(Element::Batch(rows.map_err(|error| internal(uid, error))?));
+    fn put_out(&mut self, stored: &RowStore, output: &mut Output) -> Result<()> {
+        let rows = self.shape.take(self.side, self.columns, stored, &mut self.results)?;
+        output.push(Element::Batch(rows));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::side::{JoinSide, Stored, UNKNOWN};
 use super::{PAIRS, Side};
 use crate::change::is_addition;
 use crate::element::Element;
-use crate::operator::{Output, Result, internal};
+use crate::operator::{Output, Result};
 use crate::rows::{NO_ROW, RowStore};
 
 /// Rows of one side whose keys can match.
@@ -40,7 +40,7 @@ impl<'a> Matching<'a> {
         Self { kind, on, shape, batch, pairs: Pairs::default(), results: Results::default(), found }
     }
 
-    pub fn run(&mut self, uid: &str, other: &mut JoinSide, output: &mut Output) -> Result<()> {
+    pub fn run(&mut self, other: &mut JoinSide, output: &mut Output) -> Result<()> {
         let JoinSide { rows: stored, chains, matches, .. } = other;
         for (row, group) in self.batch.groups.iter().enumerate() {
             if self.is_void(row) {
@@ -50,13 +50,13 @@ impl<'a> Matching<'a> {
                 self.pairs.push(row as u32, id);
                 if self.pairs.len() == PAIRS {
                     self.settle(stored, matches.as_mut())?;
-                    self.put_out_if(Results::is_full, uid, stored, output)?;
+                    self.put_out_if(Results::is_full, stored, output)?;
                 }
             }
         }
         self.settle(stored, matches.as_mut())?;
         self.settle_own();
-        self.put_out_if(|results| !results.is_empty(), uid, stored, output)
+        self.put_out_if(|results| !results.is_empty(), stored, output)
     }
 
     /// Notes how many matches the rows have that are stored now.
@@ -106,16 +106,10 @@ impl<'a> Matching<'a> {
         self.results = results;
     }
 
-    fn put_out_if(
-        &mut self,
-        condition: fn(&Results) -> bool,
-        uid: &str,
-        stored: &RowStore,
-        output: &mut Output,
-    ) -> Result<()> {
+    fn put_out_if(&mut self, condition: fn(&Results) -> bool, stored: &RowStore, output: &mut Output) -> Result<()> {
         if condition(&self.results) {
-            let rows = self.shape.take(self.batch.side, self.batch.columns, stored, &mut self.results);
-            output.push(Element::Batch(rows.map_err(|error| internal(uid, error))?));
+            let rows = self.shape.take(self.batch.side, self.batch.columns, stored, &mut self.results)?;
+            output.push(Element::Batch(rows));
         }
         Ok(())
     }

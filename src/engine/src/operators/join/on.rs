@@ -13,7 +13,7 @@ use tidemill_plan::JoinOn;
 use super::{LEFT, RIGHT, Side};
 use crate::expression::Evaluator;
 use crate::hash::is_hashable;
-use crate::operator::{Result, internal};
+use crate::operator::Result;
 use crate::operators::calc::{reads, renumbered};
 use crate::operators::reason;
 use crate::rows::{RowId, RowStore};
@@ -80,7 +80,7 @@ impl On {
         if pairs.ids.is_empty() {
             return Ok(());
         }
-        let rows = condition.rows(side, columns, stored, pairs).map_err(|error| internal(&self.uid, error))?;
+        let rows = condition.rows(side, columns, stored, pairs)?;
         let value = condition.evaluator.evaluate(&rows, &self.uid)?;
         let mask = match value.as_boolean() {
             mask if mask.null_count() == 0 => mask.clone(),

@@ -21,12 +21,11 @@ use crate::change::split;
 use crate::element::Element;
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 
 /// Runs a [`Join`].
 pub struct JoinOperator {
-    pub(super) uid: String,
     pub(super) kind: JoinKind,
     pub(super) on: On,
     /// The keys of both sides.
@@ -63,7 +62,6 @@ impl JoinOperator {
             && join.state_ttl_ms[RIGHT].is_none();
         let on = On::new(&spec.node.uid, &join.on, &schemas)?;
         Ok(Self {
-            uid: spec.node.uid.clone(),
             kind: join.kind,
             groups: GroupTable::new(&on.key_types).map_err(|error| error.to_string())?,
             on,
@@ -92,23 +90,22 @@ impl JoinOperator {
     }
 
     fn process(&mut self, side: Side, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        let fault = |error: ArrowError| internal(&self.uid, error);
         let keys = self.on.keys(side, split(&rows).0);
         let (mut hashes, mut groups) = (Vec::new(), Vec::new());
         hash_rows(&keys, rows.num_rows(), &mut hashes);
-        self.groups.intern(&keys, &hashes, &mut groups).map_err(fault)?;
+        self.groups.intern(&keys, &hashes, &mut groups)?;
         let [left, right] = &mut self.sides;
         let (own, other) = if side == LEFT { (left, right) } else { (right, left) };
         let (rows, groups) = match side == RIGHT && self.right_is_set {
-            true => only(&own.firsts(&groups), &rows, &groups).map_err(fault)?,
+            true => only(&own.firsts(&groups), &rows, &groups)?,
             false => (rows, groups),
         };
         let (columns, changes) = split(&rows);
-        let stored = own.store(columns, changes, &groups).map_err(fault)?;
+        let stored = own.store(columns, changes, &groups)?;
         self.removed += stored.removed;
         let batch = Batch { side, columns, changes, groups: &groups, stored: &stored };
         let mut matching = Matching::new(self.kind, &self.on, &self.shape, batch, own.matches.is_some());
-        matching.run(&self.uid, other, output)?;
+        matching.run(other, output)?;
         matching.note(own.matches.as_mut());
         Ok(())
     }
@@ -145,7 +142,7 @@ impl JoinOperator {
 
 impl StreamOperator for JoinOperator {
     fn on_batch(&mut self, input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        let rows = self.without_unmatchable(input, rows, output).map_err(|error| internal(&self.uid, error))?;
+        let rows = self.without_unmatchable(input, rows, output)?;
         if rows.num_rows() == 0 {
             return Ok(());
         }
@@ -154,20 +151,19 @@ impl StreamOperator for JoinOperator {
 
     fn on_epoch_end(&mut self, now_ms: i64, _output: &mut Output) -> Result<()> {
         self.forget_expired(now_ms);
-        self.forget_groups().map_err(|error| internal(&self.uid, error))
+        Ok(self.forget_groups()?)
     }
 
     fn waits_for_time(&self) -> bool {
         self.sides.iter().any(|side| side.ages.is_some())
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(self.captured()?)
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -19,13 +19,12 @@ use crate::change::split;
 use crate::element::{Element, Watermark};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::rows::{NO_ROW, RowId, RowStore};
 
 /// Runs a [`TemporalJoin`].
 pub struct TemporalJoinOperator {
-    pub(super) uid: String,
     kind: JoinKind,
     pub(super) on: On,
     /// The keys of both sides.
@@ -60,7 +59,6 @@ impl TemporalJoinOperator {
         }
         let on = On::new(&spec.node.uid, &join.on, &schemas)?;
         Ok(Self {
-            uid: spec.node.uid.clone(),
             kind: join.kind,
             groups: GroupTable::new(&on.key_types).map_err(|error| error.to_string())?,
             on,
@@ -140,7 +138,7 @@ impl TemporalJoinOperator {
         let valid = self.versions.valid(&wanted);
         for (due, valid) in due.chunks(PAIRS).zip(valid.chunks(PAIRS)) {
             let ids: Vec<RowId> = due.iter().map(|row| row.id).collect();
-            let columns = self.rows[LEFT].columns(&ids).map_err(|error| internal(&self.uid, error))?;
+            let columns = self.rows[LEFT].columns(&ids)?;
             let mut pairs = Pairs::default();
             for (row, id) in valid.iter().enumerate().filter(|(_, id)| **id != NO_ROW) {
                 pairs.push(row as u32, *id);
@@ -155,8 +153,8 @@ impl TemporalJoinOperator {
                 }
             }
             if !results.is_empty() {
-                let rows = self.shape.take(LEFT, &columns, &self.rows[RIGHT], &mut results);
-                output.push(Element::Batch(rows.map_err(|error| internal(&self.uid, error))?));
+                let rows = self.shape.take(LEFT, &columns, &self.rows[RIGHT], &mut results)?;
+                output.push(Element::Batch(rows));
             }
         }
         Ok(())
@@ -199,7 +197,7 @@ impl TemporalJoinOperator {
             rows[RIGHT].remove(id);
             *removed += 1;
         });
-        self.forget_groups().map_err(|error| internal(&self.uid, error))
+        Ok(self.forget_groups()?)
     }
 }
 
@@ -212,12 +210,12 @@ fn check_time(schema: &SchemaRef, time: usize) -> std::result::Result<(), String
 
 impl StreamOperator for TemporalJoinOperator {
     fn on_batch(&mut self, input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        let rows = self.matchable(input, rows, output).map_err(|error| internal(&self.uid, error))?;
+        let rows = self.matchable(input, rows, output)?;
         let (columns, changes) = split(&rows);
         let change = |row| changes.and_then(|changes| Change::of(changes.value(row))).unwrap_or(Change::Insert);
         match rows.num_rows() {
             0 => Ok(()),
-            count => self.store(input, columns, count, change).map_err(|error| internal(&self.uid, error)),
+            count => Ok(self.store(input, columns, count, change)?),
         }
     }
 
@@ -231,13 +229,12 @@ impl StreamOperator for TemporalJoinOperator {
         Ok(())
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(self.captured()?)
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn watermark(&self) -> Option<i64> {

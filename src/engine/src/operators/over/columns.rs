@@ -16,7 +16,7 @@ use super::reach::Reach;
 use super::told::ToldResults;
 use super::{put_out, state};
 use crate::change::{is_addition, split};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::rank::changes::Updates;
 use crate::operators::rank::identity::RowFinder;
 use crate::operators::rank::order::{Number, Order, OrderKey, as_integers};
@@ -63,7 +63,6 @@ struct Parts<'a> {
 }
 
 struct ColumnsOver<K> {
-    uid: String,
     over: Over,
     order: Order,
     calls: Vec<Call>,
@@ -112,7 +111,6 @@ impl<K: OrderKey> ColumnsOver<K> {
         let results = Schema::new(all.fields()[input.schema.fields().len()..].to_vec());
         let columns = all.fields().iter().map(|field| field.as_ref().clone());
         Ok(Self {
-            uid: spec.node.uid.clone(),
             over: over.clone(),
             order: parts.order,
             reach: Reach::new(over.frame, &parts.calls),
@@ -355,24 +353,23 @@ fn widen<K: Ord + Clone>(range: &mut Option<(Place<K>, Place<K>)>, place: Place<
 
 impl<K: OrderKey> StreamOperator for ColumnsOver<K> {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
-        self.take_in(&rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows)?)
     }
 
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
-        self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
+        Ok(self.tell(now_ms, output)?)
     }
 
     fn holds_rows(&self) -> bool {
         !self.changed.is_empty()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -18,7 +18,7 @@ use super::frame::{Line, Scope, Stretch};
 use super::history::{History, OwnedLine, Times, Wanted};
 use super::put_out;
 use crate::element::{Element, Watermark};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::operators::rank::partitions::{Partitions, retain};
 use crate::operators::rank::time::{check_time_column, event_times};
@@ -272,24 +272,23 @@ impl TimedOver {
     }
 
     fn on_rows(&mut self, rows: &RecordBatch, output: &mut Output) -> Result<()> {
-        let fault = |error: ArrowError| internal(&self.uid, error);
         match self.turn {
             Turn::EventTime(column) => {
                 let times = event_times(rows.column(column), &self.uid)?;
                 let in_time: Vec<u32> =
                     (0..times.len() as u32).filter(|row| times[*row as usize] > self.watermark).collect();
                 if in_time.len() == times.len() {
-                    return self.take_in(rows, &times).map_err(|error| internal(&self.uid, error));
+                    return Ok(self.take_in(rows, &times)?);
                 }
                 self.late_rows += (times.len() - in_time.len()) as u64;
                 let times: Vec<i64> = in_time.iter().map(|row| times[*row as usize]).collect();
-                let rows = take_record_batch(rows, &UInt32Array::from(in_time)).map_err(fault)?;
-                self.take_in(&rows, &times).map_err(|error| internal(&self.uid, error))
+                let rows = take_record_batch(rows, &UInt32Array::from(in_time))?;
+                Ok(self.take_in(&rows, &times)?)
             }
             Turn::Arrival => {
                 let times = vec![0; rows.num_rows()];
                 let evaluated = self.take_in(rows, &times).and_then(|()| self.evaluate(0, output));
-                evaluated.map_err(|error| internal(&self.uid, error))
+                Ok(evaluated?)
             }
             Turn::EpochEnd(column) => {
                 let times = event_times(rows.column(column), &self.uid)?;
@@ -300,7 +299,7 @@ impl TimedOver {
                 };
                 let times: Vec<i64> = times.iter().scan(self.watermark, never_back).collect();
                 self.watermark = times.last().copied().unwrap_or(self.watermark);
-                self.take_in(rows, &times).map_err(|error| internal(&self.uid, error))
+                Ok(self.take_in(rows, &times)?)
             }
         }
     }
@@ -323,7 +322,7 @@ impl StreamOperator for TimedOver {
         match (watermark, self.turn) {
             (Watermark::At(time), Turn::EventTime(_)) if time > self.watermark => {
                 self.watermark = time;
-                self.evaluate(time, output).map_err(|error| internal(&self.uid, error))?;
+                self.evaluate(time, output)?;
                 self.sweep();
             }
             (Watermark::At(_) | Watermark::Idle, _) => {}
@@ -334,23 +333,22 @@ impl StreamOperator for TimedOver {
 
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
         if let Turn::EpochEnd(_) = self.turn {
-            self.evaluate(i64::MAX, output).map_err(|error| internal(&self.uid, error))?;
+            self.evaluate(i64::MAX, output)?;
             self.sweep();
         }
-        self.forget(now_ms).map_err(|error| internal(&self.uid, error))
+        Ok(self.forget(now_ms)?)
     }
 
     fn holds_rows(&self) -> bool {
         matches!(self.turn, Turn::EpochEnd(_)) && self.waiting.iter().next().is_some()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = super::state::captured(self).map(|rows| CapturedState { rows });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(super::state::captured(self)?)
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        super::state::restored(self, rows).map_err(|error| internal(&self.uid, error))
+        Ok(super::state::restored(self, rows)?)
     }
 
     fn watermark(&self) -> Option<i64> {

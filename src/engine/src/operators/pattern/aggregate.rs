@@ -6,7 +6,7 @@ use tidemill_plan::AggregateFunction;
 
 use super::values::Value;
 use crate::accumulator::{Aggregates, Call, Input, Which};
-use crate::operator::{Result, internal};
+use crate::operator::{Fault, Result};
 use crate::rows::{RowId, RowStore};
 
 /// The highest precision of a decimal, and the scale that an average of decimals has at least.
@@ -44,11 +44,11 @@ impl RowsAggregate {
         uid: &str,
     ) -> Result<ArrayRef> {
         let mut aggregates = Aggregates::new(std::slice::from_ref(&self.call), Input::Append)
-            .map_err(|unsupported| internal(uid, unsupported))?;
+            .map_err(|unsupported| Fault::Ours(unsupported.to_string()))?;
         let argument = self.argument.as_ref().map(|value| value.of_stored(store, ids, uid)).transpose()?;
         let columns: Vec<ArrayRef> = argument.into_iter().collect();
-        aggregates.update(groups, count, &columns, None).map_err(|error| internal(uid, error))?;
-        aggregates.result(0, Which::All).map_err(|error| internal(uid, error))
+        aggregates.update(groups, count, &columns, None)?;
+        Ok(aggregates.result(0, Which::All)?)
     }
 }
 

@@ -15,7 +15,7 @@ use super::nfa::Holds;
 use super::path::View;
 use super::search::{Match, Rules, Search, SkipFault};
 use super::values::{Formula, Site};
-use crate::operator::{Result, internal};
+use crate::operator::Result;
 use crate::rows::{RowId, RowStore};
 
 /// What a row must be to be taken for an element.
@@ -154,7 +154,7 @@ impl Matcher {
     /// row may never be offered to it.
     fn verdicts(&self, due: &Due) -> Result<Verdicts> {
         let mut verdicts = Verdicts { holds: vec![0; due.ids.len()], asked: 0 };
-        let rows = self.store.batch(&due.ids).map_err(|error| internal(&self.uid, error))?;
+        let rows = self.store.batch(&due.ids)?;
         for (element, condition) in self.conditions.iter().enumerate() {
             match condition {
                 Condition::None => verdicts.holds.iter_mut().for_each(|holds| *holds |= 1 << element),

@@ -17,7 +17,7 @@ use super::waiting::{Order, WaitingRow, due_rows};
 use crate::element::{Element, Watermark};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Fault, Output, Result, StreamOperator};
 use crate::rows::RowId;
 
 /// Rows of a result that are put out as one batch.
@@ -92,8 +92,7 @@ impl MatchOperator {
 
     pub(super) fn insert(&mut self, rows: &RecordBatch) -> Result<Vec<RowId>> {
         let mut ids = Vec::with_capacity(rows.num_rows());
-        let inserted = self.matcher.store.insert(rows.columns(), rows.num_rows(), &mut ids);
-        inserted.map_err(|error| internal(&self.uid, error))?;
+        self.matcher.store.insert(rows.columns(), rows.num_rows(), &mut ids)?;
         Ok(ids)
     }
 
@@ -102,7 +101,7 @@ impl MatchOperator {
         let keys: Vec<ArrayRef> = self.partition.iter().map(|column| rows.column(*column).clone()).collect();
         let (mut hashes, mut groups) = (Vec::new(), Vec::new());
         hash_rows(&keys, rows.num_rows(), &mut hashes);
-        self.groups.intern(&keys, &hashes, &mut groups).map_err(|error| internal(&self.uid, error))?;
+        self.groups.intern(&keys, &hashes, &mut groups)?;
         self.matcher.partitions.resize_with(self.groups.len(), Partition::default);
         Ok(groups)
     }
@@ -119,7 +118,8 @@ impl MatchOperator {
                 object: self.uid.clone(),
                 message: "a row has NULL as its event time".to_string(),
                 remedy: "leave such rows out with WHERE … IS NOT NULL, or give the column a value".to_string(),
-            });
+            }
+            .into());
         }
         Ok(Some(column.as_primitive::<TimestampMillisecondType>().values().to_vec()))
     }
@@ -136,7 +136,7 @@ impl MatchOperator {
         self.time = self.time.max(now);
         if !due.is_empty() {
             due.iter().for_each(|row| self.matcher.partitions[row.group as usize].waiting -= 1);
-            let sorted = self.order.sorted(&due, &self.matcher.store).map_err(|error| internal(&self.uid, error))?;
+            let sorted = self.order.sorted(&due, &self.matcher.store)?;
             self.matcher.take(&sorted)?;
         }
         if is_end {
@@ -146,7 +146,7 @@ impl MatchOperator {
         }
         self.put_out(output)?;
         self.matcher.forget_rows();
-        self.forget_partitions().map_err(|error| internal(&self.uid, error))
+        Ok(self.forget_partitions()?)
     }
 
     fn put_out(&mut self, output: &mut Output) -> Result<()> {
@@ -161,21 +161,20 @@ impl MatchOperator {
         let (store, partitions) = (&self.matcher.store, &self.matcher.partitions);
         let ids: Option<Vec<RowId>> =
             found.iter().map(|found| partitions[found.group as usize].log.id(found.found.start)).collect();
-        let ids = ids.ok_or_else(|| internal(&self.uid, "a match's first row was forgotten"))?;
+        let ids = ids.ok_or_else(|| Fault::Ours("a match's first row was forgotten".to_string()))?;
         let sites: Vec<Site<'_>> = found
             .iter()
             .map(|found| Site { log: &partitions[found.group as usize].log, view: found.found.view() })
             .collect();
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for column in &self.partition {
-            columns.push(store.column(*column, &ids).map_err(|error| internal(&self.uid, error))?);
+            columns.push(store.column(*column, &ids)?);
         }
         for measure in &self.measures {
             columns.push(measure.of_sites(&sites, store)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(found.len()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|error| internal(&self.uid, error))
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 
     /// Forgets the partitions that have no rows, now and then.
@@ -242,8 +241,9 @@ impl StreamOperator for MatchOperator {
         self.clock == Clock::Processing && self.matcher.rules.within_ms.is_some()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        Some(self.settle().and_then(|()| self.captured().map_err(|error| internal(&self.uid, error))))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        self.settle()?;
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {

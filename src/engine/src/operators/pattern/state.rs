@@ -17,7 +17,7 @@ use tidemill_model::key_groups::key_group;
 use super::matcher::Due;
 use super::operator::MatchOperator;
 use super::waiting::WaitingRow;
-use crate::operator::{CapturedState, Result, internal};
+use crate::operator::Result;
 use crate::rows::RowId;
 use crate::state::KEY_GROUP;
 
@@ -63,7 +63,7 @@ impl Capture {
 }
 
 impl MatchOperator {
-    pub(super) fn captured(&self) -> std::result::Result<CapturedState, ArrowError> {
+    pub(super) fn captured(&self) -> std::result::Result<RecordBatch, ArrowError> {
         let mut capture = Capture::default();
         for (group, partition) in self.matcher.partitions.iter().enumerate() {
             let begins_at = partition.search.begins_at(partition.log.next());
@@ -83,7 +83,7 @@ impl MatchOperator {
             Arc::new(BooleanArray::from(capture.may_begin)),
         ];
         columns.extend(self.matcher.store.columns(&capture.ids)?);
-        Ok(CapturedState { rows: vec![RecordBatch::try_new(Arc::new(self.state_schema()), columns)?] })
+        RecordBatch::try_new(Arc::new(self.state_schema()), columns)
     }
 
     fn state_schema(&self) -> Schema {
@@ -99,12 +99,11 @@ impl MatchOperator {
 
     /// Takes captured rows back, to be put in order by [`MatchOperator::settle`].
     pub(super) fn take_back(&mut self, rows: &RecordBatch) -> Result<()> {
-        let fault = |error| internal(&self.uid, error);
         let key_groups = rows.column(0).as_primitive::<UInt32Type>();
         let is_owned = |row: &u32| self.owned.contains(key_groups.value(*row as usize));
         let owned: Vec<u32> = (0..rows.num_rows() as u32).filter(is_owned).collect();
-        let rows = take_record_batch(rows, &UInt32Array::from(owned)).map_err(fault)?;
-        let input = rows.project(&(OWN_COLUMNS..rows.num_columns()).collect::<Vec<_>>()).map_err(fault)?;
+        let rows = take_record_batch(rows, &UInt32Array::from(owned))?;
+        let input = rows.project(&(OWN_COLUMNS..rows.num_columns()).collect::<Vec<_>>())?;
         let event_times = self.times(&input)?;
         let groups = self.groups_of(&input)?;
         let ids = self.insert(&input)?;

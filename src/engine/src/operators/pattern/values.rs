@@ -12,7 +12,7 @@ use super::log::Log;
 use super::nfa::Nfa;
 use super::path::{RowNumber, View};
 use crate::expression::{BuildError, Evaluator};
-use crate::operator::{Result, internal};
+use crate::operator::Result;
 use crate::rows::{RowId, RowStore};
 
 /// A match, or a partial one, in its partition.
@@ -74,16 +74,16 @@ impl Value {
     pub fn of_batch(&self, rows: &RecordBatch, uid: &str) -> Result<ArrayRef> {
         match self {
             Self::Column(place) => Ok(rows.column(*place).clone()),
-            Self::Computed(evaluator) => evaluator.evaluate(rows, uid),
+            Self::Computed(evaluator) => Ok(evaluator.evaluate(rows, uid)?),
         }
     }
 
     pub fn of_stored(&self, store: &RowStore, ids: &[RowId], uid: &str) -> Result<ArrayRef> {
         match self {
-            Self::Column(place) => store.column(*place, ids).map_err(|error| internal(uid, error)),
+            Self::Column(place) => Ok(store.column(*place, ids)?),
             Self::Computed(evaluator) => {
-                let rows = store.batch(ids).map_err(|error| internal(uid, error))?;
-                evaluator.evaluate(&rows, uid)
+                let rows = store.batch(ids)?;
+                Ok(evaluator.evaluate(&rows, uid)?)
             }
         }
     }
@@ -154,9 +154,8 @@ impl Formula {
 
     fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|error| internal(&self.uid, error))?;
-        self.evaluator.evaluate(&batch, &self.uid)
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        Ok(self.evaluator.evaluate(&batch, &self.uid)?)
     }
 }
 
@@ -174,7 +173,7 @@ impl Read {
         };
         let typed = |expression: &Expression| -> std::result::Result<(Value, DataType), FormulaError> {
             let value = Value::new(expression, empty.schema_ref())?;
-            let none = value.of_batch(empty, uid).map_err(|problem| FormulaError::Untyped(problem.message))?;
+            let none = value.of_batch(empty, uid).map_err(|fault| FormulaError::Untyped(fault.of(uid).message))?;
             Ok((value, none.data_type().clone()))
         };
         match reference {
@@ -206,7 +205,7 @@ impl Read {
                 if places.null_count() == 0 {
                     return Ok(values);
                 }
-                take(&values, &places, None).map_err(|error| internal(uid, error))
+                Ok(take(&values, &places, None)?)
             }
             Self::Aggregate { rows, aggregate } => {
                 let (mut ids, mut groups) = (Vec::new(), Vec::new());

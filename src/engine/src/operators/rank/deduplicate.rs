@@ -13,7 +13,7 @@ use super::first_seen::FirstSeenOperator;
 use super::last_rows::{Changed, LastRow, LastRows};
 use super::partitions::{Partitions, owned_rows, retain, state_rows, state_schema, type_names};
 use super::time::{check_time_column, event_times};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::{Built, Spec};
 
 /// The operator of a deduplication.
@@ -174,24 +174,23 @@ impl StreamOperator for DeduplicateOperator {
             Clock::Event => Some(event_times(rows.column(self.deduplicate.time_column), &self.uid)?),
             Clock::Processing => None,
         };
-        self.take_in(&rows, times.as_deref()).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows, times.as_deref())?)
     }
 
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
-        self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
+        Ok(self.tell(now_ms, output)?)
     }
 
     fn holds_rows(&self) -> bool {
         self.rows.has_changed()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -10,12 +10,11 @@ use super::changes::Updates;
 use super::partitions::{Partitions, owned_rows, state_rows, state_schema, type_names};
 use crate::change::batch;
 use crate::element::Element;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::state::KEY_GROUP;
 
 pub struct FirstSeenOperator {
-    uid: String,
     partitions: Partitions,
     schema: SchemaRef,
     updates: Updates,
@@ -29,7 +28,6 @@ impl FirstSeenOperator {
         let partitions = Partitions::new(&deduplicate.keys, input, deduplicate.state_ttl_ms, spec.owned)?;
         let keys = deduplicate.keys.iter().map(|key| input.field(*key).clone());
         Ok(Self {
-            uid: spec.node.uid.clone(),
             partitions,
             schema: spec.node.batch_schema(),
             updates: Updates::of(spec.node),
@@ -77,7 +75,7 @@ impl FirstSeenOperator {
 
 impl StreamOperator for FirstSeenOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        let passed = self.passed(&rows).map_err(|error| internal(&self.uid, error))?;
+        let passed = self.passed(&rows)?;
         if passed.num_rows() > 0 {
             output.push(Element::Batch(passed));
         }
@@ -85,16 +83,15 @@ impl StreamOperator for FirstSeenOperator {
     }
 
     fn on_epoch_end(&mut self, now_ms: i64, _output: &mut Output) -> Result<()> {
-        self.forget_expired(now_ms).map_err(|error| internal(&self.uid, error))
+        Ok(self.forget_expired(now_ms)?)
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

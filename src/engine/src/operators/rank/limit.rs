@@ -13,7 +13,7 @@ use super::partitions::{state_rows, state_schema};
 use crate::change::batch;
 use crate::element::Element;
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::{Built, Spec};
 use crate::state::KEY_GROUP;
 
@@ -24,7 +24,6 @@ pub fn build(limit: &Limit, spec: &Spec<'_>) -> Built {
         return super::build_rank(&as_rank(limit), spec);
     }
     Ok(Box::new(LimitOperator {
-        uid: spec.node.uid.clone(),
         limit: limit.clone(),
         seen: 0,
         schema: spec.node.batch_schema(),
@@ -46,7 +45,6 @@ fn as_rank(limit: &Limit) -> Rank {
 }
 
 struct LimitOperator {
-    uid: String,
     limit: Limit,
     /// Rows that have come so far.
     seen: u64,
@@ -86,18 +84,18 @@ fn only_key_group() -> u32 {
 
 impl StreamOperator for LimitOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
-        let passed = self.passed(&rows).map_err(|error| internal(&self.uid, error))?;
+        let passed = self.passed(&rows)?;
         output.extend(passed.map(Element::Batch));
         Ok(())
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
         let group = only_key_group();
         if !self.owned.contains(group) {
-            return Some(Ok(CapturedState { rows: Vec::new() }));
+            return Ok(Vec::new());
         }
         let rows = state_rows(&state_schema(&["seen"], []), vec![group], vec![vec![self.seen as i64]], Vec::new());
-        Some(rows.map(|rows| CapturedState { rows: vec![rows] }).map_err(|error| internal(&self.uid, error)))
+        Ok(vec![rows?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {

@@ -12,7 +12,7 @@ use super::changes::{Changes, Updates};
 use super::last_rows::{Changed, LastRow, LastRows};
 use super::partitions::{Partitions, owned_rows, state_rows, state_schema, type_names};
 use crate::change::{is_addition, split};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::{Built, Spec};
 use crate::rows::{RowId, RowStore};
 
@@ -25,7 +25,6 @@ pub fn build(normalize: &Normalize, spec: &Spec<'_>) -> Built {
     let partitions = Partitions::new(&normalize.keys, &input.schema, normalize.state_ttl_ms, spec.owned)?;
     let columns = input.schema.fields().iter().map(|field| field.as_ref().clone());
     Ok(Box::new(NormalizeOperator {
-        uid: spec.node.uid.clone(),
         keys: normalize.keys.clone(),
         partitions,
         rows: LastRows::new(input.schema.clone()),
@@ -38,7 +37,6 @@ pub fn build(normalize: &Normalize, spec: &Spec<'_>) -> Built {
 }
 
 struct NormalizeOperator {
-    uid: String,
     keys: Vec<usize>,
     partitions: Partitions,
     rows: LastRows,
@@ -143,24 +141,23 @@ pub fn same_values(left: &ArrayRef, right: &ArrayRef) -> std::result::Result<Boo
 
 impl StreamOperator for NormalizeOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
-        self.take_in(&rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows)?)
     }
 
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
-        self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
+        Ok(self.tell(now_ms, output)?)
     }
 
     fn holds_rows(&self) -> bool {
         self.rows.has_changed()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -18,12 +18,11 @@ use super::partitions::{Partitions, owned_rows, retain, state_rows, state_schema
 use super::sorted_partitions::{Observer, SortedPartitions};
 use super::sorted_rows::SortedRows;
 use crate::change::{is_addition, split};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::rows::{RowId, RowStore};
 
 pub struct RankOperator<K> {
-    uid: String,
     rank: Rank,
     order: Order,
     partitions: Partitions,
@@ -96,7 +95,6 @@ impl<K: OrderKey> RankOperator<K> {
         };
         let finder = (!input.changelog.is_append()).then(|| RowFinder::new(input)).transpose()?;
         Ok(Self {
-            uid: spec.node.uid.clone(),
             rank: rank.clone(),
             order,
             partitions,
@@ -269,24 +267,23 @@ fn telling(rank: &Rank, spec: &Spec<'_>) -> Telling {
 
 impl<K: OrderKey> StreamOperator for RankOperator<K> {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
-        self.take_in(&rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows)?)
     }
 
     fn on_epoch_end(&mut self, now_ms: i64, output: &mut Output) -> Result<()> {
-        self.tell(now_ms, output).map_err(|error| internal(&self.uid, error))
+        Ok(self.tell(now_ms, output)?)
     }
 
     fn holds_rows(&self) -> bool {
         !self.told.changed.is_empty()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn state_layout(&self) -> Option<String> {

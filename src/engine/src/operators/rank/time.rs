@@ -16,7 +16,8 @@ pub fn event_times(column: &ArrayRef, operator: &str) -> Result<ScalarBuffer<i64
             object: operator.to_string(),
             message: "a row has NULL as its event time".to_string(),
             remedy: "leave such rows out with WHERE … IS NOT NULL, or give the column a value".to_string(),
-        });
+        }
+        .into());
     }
     Ok(column.as_primitive::<TimestampMillisecondType>().values().clone())
 }

@@ -16,7 +16,7 @@ use super::sorted_partitions::{Observer, SortedPartitions};
 use super::sorted_rows::SortedRows;
 use super::time::{check_time_column, event_times};
 use crate::element::{Element, Watermark};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::rows::{RowId, RowStore};
 
@@ -144,24 +144,23 @@ impl<K: OrderKey> WindowRankOperator<K> {
 
     /// Rows of a partition were captured in their order, so that equal ones come back in the order of arrival.
     fn restored(&mut self, rows: &RecordBatch) -> Result<()> {
-        let rows = owned_rows(rows, self.owned).map_err(|error| internal(&self.uid, error))?;
-        let columns = RecordBatch::try_new(self.input.clone(), rows.columns()[1..].to_vec())
-            .map_err(|error| internal(&self.uid, error))?;
+        let rows = owned_rows(rows, self.owned)?;
+        let columns = RecordBatch::try_new(self.input.clone(), rows.columns()[1..].to_vec())?;
         let ends = event_times(columns.column(self.window_end), &self.uid)?;
-        self.take_in(&columns, &ends).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&columns, &ends)?)
     }
 }
 
 impl<K: OrderKey> StreamOperator for WindowRankOperator<K> {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, _output: &mut Output) -> Result<()> {
         let ends = event_times(rows.column(self.window_end), &self.uid)?;
-        self.take_in(&rows, &ends).map_err(|error| internal(&self.uid, error))
+        Ok(self.take_in(&rows, &ends)?)
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
         match watermark {
             Watermark::At(time) if time > self.watermark => {
-                self.close_windows(time, output).map_err(|error| internal(&self.uid, error))?;
+                self.close_windows(time, output)?;
             }
             Watermark::At(_) | Watermark::Idle => {}
         }
@@ -169,9 +168,8 @@ impl<K: OrderKey> StreamOperator for WindowRankOperator<K> {
         Ok(())
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(self.captured()?)
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {

@@ -16,7 +16,7 @@ use super::panes::{PaneSet, pane_mut};
 use super::spec::{AggregateSpec, BuildError};
 use super::time::{PaneClock, Slice};
 use crate::element::{Element, Watermark};
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::state::KEY_GROUP;
 
 /// What the operator is fed with.
@@ -153,7 +153,7 @@ impl WindowAggregateOperator {
 
     fn advance(&mut self, time: i64, output: &mut Output) -> Result<()> {
         if time > self.watermark {
-            self.close_windows(time, output).map_err(|error| internal(&self.panes.spec.uid, error))?;
+            self.close_windows(time, output)?;
         }
         Ok(())
     }
@@ -233,13 +233,12 @@ impl StreamOperator for WindowAggregateOperator {
         self.panes.spec.clock == Clock::Processing
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows });
-        Some(captured.map_err(|error| internal(&self.panes.spec.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(self.captured()?)
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.panes.spec.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn watermark(&self) -> Option<i64> {

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::panes::PaneSet;
 use super::spec::{AggregateSpec, BuildError};
 use crate::element::Element;
-use crate::operator::{Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// See the module. Its output's first columns are the pane's end and start and the number of rows; then come the keys.
 pub struct LocalWindowAggregate {
@@ -39,8 +39,7 @@ impl StreamOperator for LocalWindowAggregate {
             let rows = self
                 .panes
                 .partial(slice, &pane)
-                .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns))
-                .map_err(|error| internal(&self.panes.spec.uid, error))?;
+                .and_then(|columns| RecordBatch::try_new(self.schema.clone(), columns))?;
             output.push(Element::Batch(rows));
         }
         Ok(())

@@ -16,7 +16,7 @@ use tidemill_plan::Clock;
 use super::pane::{Pane, Scratch};
 use super::spec::{AggregateSpec, Times};
 use super::time::Slice;
-use crate::operator::{Result, internal};
+use crate::operator::Result;
 
 type Attempt<T> = std::result::Result<T, ArrowError>;
 
@@ -51,7 +51,7 @@ impl PaneSet {
                 by_given_pane(&starts, &ends)
             }
         };
-        self.try_update(rows, by_pane, watermark).map_err(|error| internal(&self.spec.uid, error))
+        Ok(self.try_update(rows, by_pane, watermark)?)
     }
 
     fn try_update(&mut self, rows: &RecordBatch, by_pane: ByPane, watermark: i64) -> Attempt<u64> {
@@ -72,7 +72,7 @@ impl PaneSet {
 
     /// Takes in partial results that the local half put out (see [`PaneSet::partial`]).
     pub fn merge(&mut self, partial: &RecordBatch, watermark: i64) -> Result<u64> {
-        self.try_merge(partial, watermark).map_err(|error| internal(&self.spec.uid, error))
+        Ok(self.try_merge(partial, watermark)?)
     }
 
     fn try_merge(&mut self, partial: &RecordBatch, watermark: i64) -> Attempt<u64> {
@@ -165,7 +165,8 @@ pub fn times(uid: &str, rows: &RecordBatch, column: usize) -> Result<ScalarBuffe
             object: uid.to_string(),
             message: "a row has NULL as its event time".to_string(),
             remedy: "leave such rows out with WHERE … IS NOT NULL, or give the column a value".to_string(),
-        });
+        }
+        .into());
     }
     Ok(column.as_primitive::<TimestampMillisecondType>().values().clone())
 }

@@ -19,7 +19,7 @@ use crate::accumulator::{Aggregates, Input, KeyedSpec, Which};
 use crate::element::{Element, Watermark};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
-use crate::operator::{CapturedState, Output, Result, StreamOperator, internal};
+use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::Spec;
 use crate::state::KEY_GROUP;
 
@@ -122,7 +122,7 @@ impl SessionAggregate {
             return Ok(());
         }
         self.watermark = time;
-        self.close(output).and_then(|()| self.tidy()).map_err(|error| internal(&self.uid, error))
+        Ok(self.close(output).and_then(|()| self.tidy())?)
     }
 
     fn close(&mut self, output: &mut Output) -> Attempt<()> {
@@ -240,7 +240,7 @@ impl StreamOperator for SessionAggregate {
                 (0..rows.num_rows()).try_for_each(|row| self.take_in(&rows.slice(row, 1), &times[row..=row]))
             }
         };
-        taken.map_err(|error| internal(&self.uid, error))
+        Ok(taken?)
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
@@ -265,13 +265,12 @@ impl StreamOperator for SessionAggregate {
         self.clock == Clock::Processing
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
-        let captured = self.captured().map(|rows| CapturedState { rows: vec![rows] });
-        Some(captured.map_err(|error| internal(&self.uid, error)))
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.captured()?])
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.restored(rows).map_err(|error| internal(&self.uid, error))
+        Ok(self.restored(rows)?)
     }
 
     fn watermark(&self) -> Option<i64> {
