@@ -140,15 +140,17 @@ impl Driver {
             let playing = &mut self.threads[thread][stage];
             let Some(Delivery { input, sender, element }) = playing.inbox.pop_front() else { continue };
             let sender = playing.first_senders[input] + sender;
-            let element = match element {
-                Element::Batch(rows) => Some(Element::Batch(rows)),
-                Element::Watermark(watermark) => playing.watermark.update(sender, watermark).map(Element::Watermark),
+            let elements: Vec<Element> = match element {
+                Element::Batch(rows) => vec![Element::Batch(rows)],
+                Element::Watermark(watermark) => {
+                    playing.watermark.update(sender, watermark).map(Element::Watermark).collect()
+                }
             };
-            if let Some(element) = element {
-                let mut output = Vec::new();
+            let mut output = Vec::new();
+            for element in elements {
                 playing.chain.on_element(input, element, &mut output)?;
-                self.hand_on(stage, thread, output)?;
             }
+            self.hand_on(stage, thread, output)?;
         }
     }
 

@@ -233,7 +233,24 @@ fn open(
                 let (uid, table) = (planned.uid.clone(), sink.table.name.clone());
                 sinks.push(Arc::new(OpenSink { uid, node, table, sink: opened }));
             }
-            _ => {}
+            NodeKind::Calc(_)
+            | NodeKind::Expand(_)
+            | NodeKind::Unnest(_)
+            | NodeKind::AssignWindows(_)
+            | NodeKind::WindowAggregate(_)
+            | NodeKind::GroupAggregate(_)
+            | NodeKind::Over(_)
+            | NodeKind::Join(_)
+            | NodeKind::IntervalJoin(_)
+            | NodeKind::TemporalJoin(_)
+            | NodeKind::LookupJoin(_)
+            | NodeKind::Rank(_)
+            | NodeKind::Deduplicate(_)
+            | NodeKind::Normalize(_)
+            | NodeKind::Sort(_)
+            | NodeKind::Limit(_)
+            | NodeKind::MatchRecognize(_)
+            | NodeKind::Union => {}
         }
     }
     let places = places(&plan, &stages, start)?;

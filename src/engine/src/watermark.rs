@@ -3,52 +3,73 @@
 use crate::element::Watermark;
 
 /// Combines the watermarks of several senders into one that never goes back.
+///
+/// A sender that wakes up behind what has been told does not count until it has caught up, as in Flink: its rows are late
+/// and hold nobody back.
 #[derive(Clone, Debug)]
 pub struct CombinedWatermark {
-    senders: Vec<Option<Watermark>>,
-    combined: Option<Watermark>,
+    senders: Vec<Sender>,
+    /// What has been told.
+    reached: i64,
+    is_idle: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    at: i64,
+    is_idle: bool,
+    /// Whether it counts: it has not been idle, or has caught up since.
+    is_aligned: bool,
 }
 
 impl CombinedWatermark {
     pub fn new(senders: usize) -> Self {
-        Self { senders: vec![None; senders], combined: None }
+        let sender = Sender { at: i64::MIN, is_idle: false, is_aligned: true };
+        Self { senders: vec![sender; senders], reached: i64::MIN, is_idle: false }
     }
 
-    /// Takes a sender's watermark. Returns the combined one if it moved.
-    pub fn update(&mut self, sender: usize, watermark: Watermark) -> Option<Watermark> {
-        self.senders[sender] = Some(watermark);
-        let next = combine(&self.senders)?;
-        if self.combined.is_some_and(|combined| !is_later(combined, next)) {
-            return None;
+    /// Takes a sender's watermark. Returns what is to be told of the combined one, in order: at most how far it has come,
+    /// and that it is idle.
+    pub fn update(&mut self, sender: usize, watermark: Watermark) -> impl Iterator<Item = Watermark> + use<> {
+        let reached = self.reached;
+        let held_back = self.senders[sender].at == reached;
+        match watermark {
+            Watermark::At(time) => self.senders[sender].advance(time, reached),
+            Watermark::Idle => {
+                self.senders[sender].is_idle = true;
+                self.senders[sender].is_aligned = false;
+            }
         }
-        self.combined = Some(next);
-        Some(next)
+        let was_idle = self.is_idle;
+        self.is_idle = self.senders.iter().all(Sender::is_quiet) && !self.senders.iter().all(Sender::has_ended);
+        let next = match self.is_idle {
+            // The last that was waited for is quiet: time is where it has come for any.
+            true if held_back => self.senders.iter().filter(|sender| !sender.has_ended()).map(|sender| sender.at).max(),
+            true => None,
+            false => self.senders.iter().filter(|sender| sender.is_aligned).map(|sender| sender.at).min(),
+        };
+        self.reached = next.map_or(reached, |next| next.max(reached));
+        let has_woken = was_idle && !self.is_idle && self.reached > i64::MIN;
+        let at = (self.reached > reached || has_woken).then_some(Watermark::At(self.reached));
+        let idle = (self.is_idle && !was_idle).then_some(Watermark::Idle);
+        at.into_iter().chain(idle)
     }
 }
 
-/// The least of the active senders' watermarks. None while a sender has not been heard of. Idle when all are idle;
-/// finished senders do not keep idle ones from being idle.
-fn combine(senders: &[Option<Watermark>]) -> Option<Watermark> {
-    let mut least = None;
-    let mut idle = false;
-    for sender in senders {
-        match (*sender)? {
-            Watermark::Idle => idle = true,
-            Watermark::At(time) => least = Some(least.map_or(time, |least: i64| least.min(time))),
-        }
+impl Sender {
+    fn advance(&mut self, time: i64, reached: i64) {
+        self.is_idle = false;
+        self.at = self.at.max(time);
+        self.is_aligned |= self.at >= reached;
     }
-    match least {
-        Some(i64::MAX) if idle => Some(Watermark::Idle),
-        Some(time) => Some(Watermark::At(time)),
-        None => Some(Watermark::Idle),
-    }
-}
 
-fn is_later(from: Watermark, to: Watermark) -> bool {
-    match (from, to) {
-        (Watermark::At(from), Watermark::At(to)) => to > from,
-        (Watermark::Idle, Watermark::Idle) => false,
-        (Watermark::At(_), Watermark::Idle) | (Watermark::Idle, Watermark::At(_)) => true,
+    fn has_ended(&self) -> bool {
+        self.at == i64::MAX
+    }
+
+    /// Whether nothing need be waited for. One that has ended does not keep others from being idle.
+    fn is_quiet(&self) -> bool {
+        self.is_idle || self.has_ended()
     }
 }
 
@@ -57,6 +78,8 @@ fn is_later(from: Watermark, to: Watermark) -> bool {
 pub struct SplitWatermarks {
     splits: Vec<SplitWatermark>,
     idle_timeout_ms: Option<u64>,
+    reached: i64,
+    said: Option<Watermark>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,22 +92,54 @@ impl SplitWatermarks {
     /// `restored` has each split's watermark of the checkpoint, if it had one.
     pub fn new(restored: Vec<Option<i64>>, idle_timeout_ms: Option<u64>, now_ms: u64) -> Self {
         let splits = restored.into_iter().map(|at| SplitWatermark { at, last_record_ms: now_ms }).collect();
-        Self { splits, idle_timeout_ms }
+        Self { splits, idle_timeout_ms, reached: i64::MIN, said: None }
     }
 
     /// A split had rows whose highest watermark expression is `at` (none if all were NULL).
     pub fn observe(&mut self, split: usize, at: Option<i64>, now_ms: u64) {
         let split = &mut self.splits[split];
         split.last_record_ms = now_ms;
-        split.at = split.at.max(at);
+        // The end of all time is said by the end of the input, not by a row.
+        split.at = split.at.max(at.map(|at| at.min(i64::MAX - 1)));
+    }
+
+    /// Nothing was read for so long because nothing was asked for: nobody becomes idle by that.
+    pub fn waited(&mut self, ms: u64) {
+        self.splits.iter_mut().for_each(|split| split.last_record_ms += ms);
     }
 
     pub fn of_split(&self, split: usize) -> Option<i64> {
         self.splits[split].at
     }
 
-    /// What the reader says downstream. None while an active split has not had a row yet.
-    pub fn combined(&self, now_ms: u64) -> Option<Watermark> {
+    /// What the reader has said last.
+    pub fn said(&self) -> Option<Watermark> {
+        self.said
+    }
+
+    /// What the reader has to say downstream, if it is something new: how far its slowest active split has come.
+    pub fn next(&mut self, now_ms: u64) -> Option<Watermark> {
+        let next = match self.combined(now_ms)? {
+            Watermark::At(time) => {
+                self.reached = self.reached.max(time);
+                Watermark::At(self.reached)
+            }
+            Watermark::Idle => Watermark::Idle,
+        };
+        self.say(next)
+    }
+
+    /// All splits have been read to their ends.
+    pub fn end(&mut self) -> Option<Watermark> {
+        self.say(Watermark::END)
+    }
+
+    fn say(&mut self, next: Watermark) -> Option<Watermark> {
+        (self.said.replace(next) != Some(next)).then_some(next)
+    }
+
+    /// None while an active split has not had a row yet.
+    fn combined(&self, now_ms: u64) -> Option<Watermark> {
         let mut least = i64::MAX;
         let mut active = 0;
         for split in &self.splits {
@@ -104,40 +159,118 @@ mod tests {
     use super::*;
     use Watermark::{At, Idle};
 
-    #[test]
-    fn the_slowest_sender_decides() {
-        let mut combined = CombinedWatermark::new(2);
-        assert_eq!(combined.update(0, At(10)), None, "the other sender has not spoken");
-        assert_eq!(combined.update(1, At(5)), Some(At(5)));
-        assert_eq!(combined.update(0, At(20)), None);
-        assert_eq!(combined.update(1, At(15)), Some(At(15)));
+    /// What the combined watermark of so many senders says to each of these.
+    fn check(senders: usize, told: &[(usize, Watermark, &[Watermark])]) {
+        let mut combined = CombinedWatermark::new(senders);
+        for (step, (sender, watermark, expected)) in told.iter().enumerate() {
+            assert_eq!(combined.update(*sender, *watermark).collect::<Vec<_>>(), *expected, "step {step}");
+        }
     }
 
     #[test]
-    fn an_idle_sender_does_not_hold_back_and_time_never_goes_back() {
-        let mut combined = CombinedWatermark::new(2);
-        combined.update(0, At(5));
-        assert_eq!(combined.update(1, Idle), Some(At(5)));
-        assert_eq!(combined.update(0, At(30)), Some(At(30)));
-        assert_eq!(combined.update(1, At(7)), None, "it is late now");
+    fn the_slowest_sender_decides() {
+        // The second has not spoken at first.
+        check(2, &[(0, At(10), &[]), (1, At(5), &[At(5)]), (0, At(20), &[]), (1, At(15), &[At(15)])]);
+    }
+
+    #[test]
+    fn an_idle_sender_does_not_hold_back() {
+        check(2, &[(0, At(5), &[]), (1, Idle, &[At(5)]), (0, At(30), &[At(30)])]);
+    }
+
+    #[test]
+    fn a_sender_that_wakes_up_with_old_times_holds_nobody_back_until_it_has_caught_up() {
+        let asleep: [(usize, Watermark, &[Watermark]); 3] =
+            [(0, At(5), &[]), (1, Idle, &[At(5)]), (0, At(30), &[At(30)])];
+        let awake: [(usize, Watermark, &[Watermark]); 5] =
+            [(1, At(7), &[]), (0, At(40), &[At(40)]), (1, At(40), &[]), (0, At(50), &[]), (1, At(45), &[At(45)])];
+        check(2, &[&asleep[..], &awake[..]].concat());
+    }
+
+    #[test]
+    fn time_never_goes_back_when_all_were_idle() {
+        check(
+            1,
+            &[
+                (0, At(30), &[At(30)]),
+                (0, Idle, &[Idle]),
+                (0, Idle, &[]),
+                (0, At(7), &[At(30)]),
+                (0, At(31), &[At(31)]),
+            ],
+        );
+        check(1, &[(0, Idle, &[Idle]), (0, At(7), &[At(7)])]);
+    }
+
+    #[test]
+    fn when_the_last_falls_idle_time_is_where_any_has_come() {
+        check(2, &[(0, At(100), &[]), (1, At(50), &[At(50)]), (0, Idle, &[]), (1, Idle, &[At(100), Idle])]);
+        // One that was not waited for changes nothing.
+        let told: [(usize, Watermark, &[Watermark]); 5] =
+            [(0, At(100), &[]), (1, Idle, &[At(100)]), (0, Idle, &[Idle]), (1, At(20), &[At(100)]), (1, Idle, &[Idle])];
+        check(2, &told);
     }
 
     #[test]
     fn the_end_comes_when_every_sender_has_ended() {
-        let mut combined = CombinedWatermark::new(2);
-        combined.update(0, Watermark::END);
-        assert_eq!(combined.update(1, Idle), Some(Idle), "an idle input may still wake up");
-        assert_eq!(combined.update(1, Watermark::END), Some(Watermark::END));
+        let end = Watermark::END;
+        // An idle input may still wake up.
+        check(
+            2,
+            &[
+                (0, end, &[]),
+                (1, At(5), &[At(5)]),
+                (1, Idle, &[Idle]),
+                (1, At(6), &[At(6)]),
+                (1, end, &[end]),
+                (0, end, &[]),
+            ],
+        );
     }
 
     #[test]
     fn a_silent_split_holds_back_until_the_idle_timeout() {
         let mut splits = SplitWatermarks::new(vec![None, Some(3)], Some(1_000), 0);
-        assert_eq!(splits.combined(0), None);
+        assert_eq!(splits.next(0), None, "a split has not had a row");
         splits.observe(0, Some(10), 500);
-        assert_eq!(splits.combined(500), Some(At(3)));
-        assert_eq!(splits.combined(1_100), Some(At(10)));
-        assert_eq!(splits.combined(1_600), Some(Idle));
-        assert_eq!(SplitWatermarks::new(vec![], None, 0).combined(0), Some(Idle));
+        assert_eq!(splits.next(500), Some(At(3)));
+        assert_eq!(splits.next(600), None, "nothing is new");
+        assert_eq!(splits.next(1_100), Some(At(10)));
+        assert_eq!(splits.next(1_600), Some(Idle));
+        assert_eq!(splits.next(9_600), None, "nothing is new");
+        assert_eq!(SplitWatermarks::new(vec![], None, 0).next(0), Some(Idle));
+    }
+
+    #[test]
+    fn a_split_that_wakes_up_with_old_rows_does_not_bring_time_back() {
+        let mut splits = SplitWatermarks::new(vec![None, None], Some(1_000), 0);
+        splits.observe(0, Some(50), 900);
+        assert_eq!(splits.next(1_000), Some(At(50)), "the second is idle");
+        splits.observe(1, Some(20), 1_100);
+        assert_eq!((splits.next(1_100), splits.of_split(1)), (None, Some(20)));
+        splits.observe(0, Some(70), 1_200);
+        assert_eq!(splits.next(1_200), None, "the second holds back as it is");
+        assert_eq!(splits.next(2_150), Some(At(70)), "it is idle again");
+        assert_eq!(splits.next(9_000), Some(Idle));
+        splits.observe(1, Some(30), 9_100);
+        assert_eq!(splits.next(9_100), Some(At(70)));
+    }
+
+    #[test]
+    fn who_is_not_asked_does_not_become_idle() {
+        let mut splits = SplitWatermarks::new(vec![Some(3)], Some(1_000), 0);
+        assert_eq!(splits.next(900), Some(At(3)));
+        splits.waited(5_000);
+        assert_eq!(splits.next(5_900), None);
+        assert_eq!(splits.next(6_000), Some(Idle));
+    }
+
+    #[test]
+    fn no_row_brings_the_end_of_all_time() {
+        let mut splits = SplitWatermarks::new(vec![None], None, 0);
+        splits.observe(0, Some(i64::MAX), 0);
+        assert_eq!(splits.next(0), Some(At(i64::MAX - 1)));
+        assert_eq!(splits.end(), Some(Watermark::END));
+        assert_eq!(splits.end(), None);
     }
 }

@@ -185,7 +185,7 @@ fn source_task(
         event_time,
         chain,
         epoch: 0,
-        said: None,
+        waiting_since_ms: None,
         finished: false,
     })
 }

@@ -40,7 +40,8 @@ pub struct SourceTask {
     pub event_time: Option<EventTime>,
     pub chain: Chain,
     pub epoch: u64,
-    pub said: Option<Watermark>,
+    /// When it was last found without credit, if it has not read since.
+    pub waiting_since_ms: Option<u64>,
     pub finished: bool,
 }
 
@@ -72,12 +73,14 @@ impl SourceTask {
         }
         match thread.turn(Instant::now()) {
             Turn::Read { epoch } => {
+                self.waiting_since_ms = None;
                 self.enter(epoch, held, output, thread)?;
                 self.read(held, output, thread, activator)?;
             }
             Turn::Wait { epoch } => {
                 self.enter(epoch, held, output, thread)?;
                 thread.board().back_pressured_ms += CREDIT_PAUSE.as_millis() as u64;
+                self.wait();
                 activator.activate_after(CREDIT_PAUSE);
             }
             Turn::Stop { epoch } => {
@@ -87,6 +90,13 @@ impl SourceTask {
             }
         }
         Ok(())
+    }
+
+    /// Notes that the source has to wait, which makes none of its splits idle.
+    fn wait(&mut self) {
+        let now_ms = now_ms();
+        let since_ms = self.waiting_since_ms.replace(now_ms).unwrap_or(now_ms);
+        self.watermarks.waited(now_ms.saturating_sub(since_ms));
     }
 
     /// Leaves epochs until `epoch` is the current one.
@@ -123,23 +133,13 @@ impl SourceTask {
         Ok(())
     }
 
-    /// The watermark to tell downstream, if it has moved.
+    /// The watermark to tell downstream, if it is another.
     fn next_watermark(&mut self) -> Option<Watermark> {
-        let next = if self.finished {
-            Watermark::END
-        } else if self.event_time.is_some() {
-            self.watermarks.combined(now_ms())?
-        } else {
-            return None;
-        };
-        let moved = match (self.said, next) {
-            (Some(Watermark::At(said)), Watermark::At(next)) => next > said,
-            (said, next) => said != Some(next),
-        };
-        moved.then(|| {
-            self.said = Some(next);
-            next
-        })
+        match self.finished {
+            true => self.watermarks.end(),
+            false if self.event_time.is_some() => self.watermarks.next(now_ms()),
+            false => None,
+        }
     }
 
     fn read(
@@ -203,8 +203,8 @@ impl SourceTask {
         let source = &mut board.sources[self.place];
         source.stats = self.reader.stats();
         // The end is told once the watermark that closes all windows has gone out.
-        source.finished = self.said == Some(Watermark::END);
-        source.watermark_ms = match self.said {
+        source.finished = self.watermarks.said() == Some(Watermark::END);
+        source.watermark_ms = match self.watermarks.said() {
             Some(Watermark::At(time)) if time != i64::MAX => Some(time),
             Some(_) | None => source.watermark_ms,
         };

@@ -152,10 +152,10 @@ impl Running {
                     None => 0,
                     Some(_) => from as usize,
                 };
-                match self.watermark.update(self.first_senders[input] + sender, watermark) {
-                    Some(watermark) => self.task.chain.on_element(input, Element::Watermark(watermark), elements),
-                    None => Ok(()),
-                }
+                let mut told = self.watermark.update(self.first_senders[input] + sender, watermark);
+                told.try_for_each(|watermark| {
+                    self.task.chain.on_element(input, Element::Watermark(watermark), elements)
+                })
             }
             Message::Empty | Message::Announcement { .. } => Ok(()),
         }
