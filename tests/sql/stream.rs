@@ -45,10 +45,14 @@ fn planned(mut text: String, sql: &str) -> Result<Query, String> {
     Ok(Query { plan: compiled.plan, types })
 }
 
+/// When a query begins by the machine's time, as expressions are told it: in January 2027.
+const BEGINS_MS: i64 = 1_800_000_000_000;
+
 /// What the stream's changes add up to.
 pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arrival: Arrival) -> Result<Table, String> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut driver = Driver::new(plan, parallelism, seed).map_err(|problem| format!("{problem:?}"))?;
+    driver.now_ms = BEGINS_MS;
     let mut feeds = feeds(file, plan, arrival, &mut random)?;
     let total: usize = feeds.iter().map(|feed| feed.elements.len()).sum();
     let restore_at = random.random_range(0..total.max(1));

@@ -7,6 +7,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use tidemill_model::key_groups::{KeyGroupRange, key_group, thread_of};
 use tidemill_plan::StreamPlan;
+use tidemill_plan::clock::set_now_ms;
 
 use crate::connector::Result;
 use crate::element::{Element, Watermark};
@@ -21,7 +22,7 @@ pub struct Driver {
     threads: Vec<Vec<Playing>>,
     /// What each sink received, by the sink's place in the plan.
     pub received: Vec<(usize, RecordBatch)>,
-    /// The machine's time that operators are told, milliseconds since 1970.
+    /// The machine's time that operators and expressions are told, milliseconds since 1970.
     pub now_ms: i64,
     random: u64,
 }
@@ -82,6 +83,7 @@ impl Driver {
 
     /// Something that the source at `source` of the plan reads on `thread`.
     pub fn feed(&mut self, source: usize, thread: usize, element: Element) -> Result<()> {
+        set_now_ms(self.now_ms);
         let stage = self.stages.stages.iter().position(|stage| stage.source() == Some(source));
         let stage = stage.ok_or_else(|| internal("driver", format!("no source at {source}")))?;
         let mut output = Vec::new();
@@ -91,6 +93,7 @@ impl Driver {
 
     /// Ends the epoch everywhere: what is under way arrives, in some order.
     pub fn end_epoch(&mut self) -> Result<()> {
+        set_now_ms(self.now_ms);
         for stage in 0..self.stages.stages.len() {
             self.drain(stage)?;
             for thread in 0..self.threads.len() {

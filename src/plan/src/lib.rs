@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod changelog;
+pub mod clock;
 mod expression;
 pub mod functions;
 mod join;

@@ -18,6 +18,7 @@ mod source;
 mod stage;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use tidemill_model::CheckpointId;
 use tidemill_model::control::EngineEvent;
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_model::status::Problem;
+use tidemill_plan::clock::set_now_ms;
 use timely::communication::Hooks;
 use timely::communication::WorkerGuards;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
@@ -44,7 +46,7 @@ pub use self::control::Requests;
 pub use self::mesh::{Handshake, connect};
 pub use self::source::now_ms;
 
-use self::clock::{Announcement, EpochClock, Turn};
+use self::clock::{Announcement, CREDIT, EpochClock, Turn};
 use self::message::Message;
 use self::sink::SinkTask;
 use self::source::SourceTask;
@@ -99,6 +101,7 @@ fn build(worker: &mut Worker, job: &Arc<Job>, local: usize) -> Result<()> {
         peers: worker.peers(),
         local,
         clock: RefCell::new(EpochClock::new(Instant::now())),
+        began_ms: RefCell::default(),
         probe: Handle::new(),
         job: Arc::clone(job),
     }));
@@ -219,6 +222,8 @@ struct ThreadState {
     peers: usize,
     local: usize,
     clock: RefCell<EpochClock>,
+    /// The machine's time when this thread first saw each epoch that is under way.
+    began_ms: RefCell<BTreeMap<u64, i64>>,
     probe: Handle<u64>,
     job: Arc<Job>,
 }
@@ -235,6 +240,16 @@ impl Thread {
 
     fn turn(&self, now: Instant) -> Turn {
         self.0.clock.borrow_mut().turn(now, |epoch| !self.0.probe.less_than(&epoch))
+    }
+
+    /// What follows on this thread is done in this epoch.
+    fn handle(&self, epoch: u64) {
+        let mut began_ms = self.0.began_ms.borrow_mut();
+        set_now_ms(*began_ms.entry(epoch).or_insert_with(|| now_ms() as i64));
+        let done = epoch.saturating_sub(2 * CREDIT);
+        while began_ms.first_key_value().is_some_and(|(first, _)| *first < done) {
+            began_ms.pop_first();
+        }
     }
 
     fn announce(&self, announcement: Announcement) {

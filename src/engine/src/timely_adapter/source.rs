@@ -118,6 +118,7 @@ impl SourceTask {
     /// Ends the current epoch: the watermark goes behind its rows, what the chain holds back goes out, and, if the epoch
     /// is a checkpoint, the positions are noted.
     fn leave(&mut self, capability: &Capability<u64>, output: &mut Session<'_>, thread: &Thread) -> Result<()> {
+        thread.handle(self.epoch);
         let mut elements = Vec::new();
         if let Some(watermark) = self.next_watermark() {
             self.chain.on_element(0, Element::Watermark(watermark), &mut elements)?;
@@ -153,6 +154,7 @@ impl SourceTask {
             activator.activate_after(PAUSE);
             return Ok(());
         }
+        thread.handle(self.epoch);
         match self.reader.poll(ROWS_PER_POLL)? {
             Polled::Batch { split, rows } => {
                 thread.saw_record();

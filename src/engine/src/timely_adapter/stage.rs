@@ -116,10 +116,12 @@ impl Running {
             let mut elements = Vec::new();
             let (epoch, ended) = match step {
                 Step::Receive { epoch, input, message } => {
+                    self.thread.handle(epoch);
                     self.receive(input, message, &mut elements)?;
                     (epoch, false)
                 }
                 Step::EndEpoch { epoch } => {
+                    self.thread.handle(epoch);
                     self.end_epoch(epoch, &mut elements)?;
                     (epoch, true)
                 }

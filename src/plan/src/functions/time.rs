@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Date32Array};
 use datafusion_common::arrow::datatypes::Date32Type;
@@ -16,6 +15,7 @@ use super::calendar::TimeField;
 use super::kernel::{own, volatile};
 use super::pattern::{Pattern, read_timestamp};
 use super::{Form, Function, Returns, Simple};
+use crate::clock::now_ms;
 
 const DAY_MS: i64 = 86_400_000;
 const DEFAULT_PATTERN: &str = "yyyy-MM-dd HH:mm:ss";
@@ -158,13 +158,6 @@ fn field(arguments: &ScalarFunctionArgs) -> Result<TimeField> {
 
 fn pattern(text: &str) -> Result<Pattern> {
     text.parse().map_err(|e| exec_datafusion_err!("{e}"))
-}
-
-fn now_ms() -> i64 {
-    // A clock before 1970 is a broken clock; time then stands still rather than failing every record.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |passed| i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn now(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {

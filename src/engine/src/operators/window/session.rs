@@ -200,10 +200,10 @@ fn runs(key_of: &[u32], times: &[i64], gap_ms: i64) -> Vec<(Slice, Vec<u32>)> {
         let (key, time) = (key_of[row as usize], times[row as usize]);
         match runs.last_mut() {
             Some((slice, run)) if key_of[run[0] as usize] == key && time <= slice.end => {
-                slice.end = time + gap_ms;
+                slice.end = time.saturating_add(gap_ms);
                 run.push(row);
             }
-            Some(_) | None => runs.push((Slice { end: time + gap_ms, start: time }, vec![row])),
+            Some(_) | None => runs.push((Slice { end: time.saturating_add(gap_ms), start: time }, vec![row])),
         }
     }
     runs
@@ -234,7 +234,9 @@ impl StreamOperator for SessionAggregate {
                 let times: Vec<i64> = times.iter().map(|time| (*time).max(first)).collect();
                 self.take_in(&rows, &times)
             }
-            Clock::Event if times.iter().all(|time| time + self.gap_ms > first) => self.take_in(&rows, &times),
+            Clock::Event if times.iter().all(|time| time.saturating_add(self.gap_ms) > first) => {
+                self.take_in(&rows, &times)
+            }
             // Whether a row is late may depend on those before it.
             Clock::Event => {
                 (0..rows.num_rows()).try_for_each(|row| self.take_in(&rows.slice(row, 1), &times[row..=row]))

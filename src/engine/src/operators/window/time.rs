@@ -1,4 +1,5 @@
-//! Arithmetic of windows and panes. Times are milliseconds since 1970 and may be negative.
+//! Arithmetic of windows and panes. Times are milliseconds since 1970 and may be negative; at the ends of time it
+//! stops, for a row may claim any.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +43,7 @@ impl PaneClock {
         match *self {
             Self::Sliding { pane_ms, offset_ms, .. } | Self::Growing { pane_ms, offset_ms, .. } => {
                 let start = floor(time, pane_ms, offset_ms);
-                Slice { end: start + pane_ms, start }
+                Slice { end: start.saturating_add(pane_ms), start }
             }
             Self::Given => unreachable!("only windows that are made by time have panes by time"),
         }
@@ -52,12 +53,14 @@ impl PaneClock {
     pub fn windows(&self, pane: Slice) -> BTreeSet<Slice> {
         match *self {
             Self::Sliding { pane_ms, size_ms, .. } => (0..size_ms / pane_ms)
-                .map(|slides| pane.end + slides * pane_ms)
+                .map(|slides| pane.end.saturating_add(slides * pane_ms))
                 .map(|end| self.window_to(end))
                 .collect(),
             Self::Growing { pane_ms, .. } => {
                 let last = self.last_end(pane);
-                (0..=(last - pane.end) / pane_ms).map(|steps| self.window_to(pane.end + steps * pane_ms)).collect()
+                (0..=(last - pane.end) / pane_ms)
+                    .map(|steps| self.window_to(pane.end.saturating_add(steps * pane_ms)))
+                    .collect()
             }
             Self::Given => BTreeSet::from([pane]),
         }
@@ -66,8 +69,8 @@ impl PaneClock {
     /// The end of the last window that `pane` is part of.
     pub fn last_end(&self, pane: Slice) -> i64 {
         match *self {
-            Self::Sliding { size_ms, .. } => pane.start + size_ms,
-            Self::Growing { size_ms, offset_ms, .. } => floor(pane.start, size_ms, offset_ms) + size_ms,
+            Self::Sliding { size_ms, .. } => pane.start.saturating_add(size_ms),
+            Self::Growing { size_ms, offset_ms, .. } => floor(pane.start, size_ms, offset_ms).saturating_add(size_ms),
             Self::Given => pane.end,
         }
     }
@@ -88,7 +91,7 @@ impl PaneClock {
 
     fn window_to(&self, end: i64) -> Slice {
         let start = match *self {
-            Self::Sliding { size_ms, .. } => end - size_ms,
+            Self::Sliding { size_ms, .. } => end.saturating_sub(size_ms),
             Self::Growing { size_ms, offset_ms, .. } => floor(end - 1, size_ms, offset_ms),
             Self::Given => unreachable!("such windows are their own panes"),
         };
@@ -98,7 +101,7 @@ impl PaneClock {
 
 /// The highest multiple of `step` (moved by `offset`) that is not above `time`.
 pub fn floor(time: i64, step: i64, offset: i64) -> i64 {
-    (time - offset).div_euclid(step) * step + offset
+    time.saturating_sub(offset).div_euclid(step).saturating_mul(step).saturating_add(offset)
 }
 
 #[cfg(test)]
@@ -124,6 +127,19 @@ mod tests {
     fn an_offset_moves_all_panes() {
         let clock = PaneClock::new(Window::Tumble { size_ms: 10, offset_ms: 3 }).unwrap();
         assert_eq!(starts(clock, [2, 3, 12, 13]), [-7, 3, 3, 13]);
+    }
+
+    #[test]
+    fn at_the_ends_of_time_windows_are_cut() {
+        for window in [
+            Window::Tumble { size_ms: 10, offset_ms: 3 },
+            Window::Hop { size_ms: 10, slide_ms: 5, offset_ms: -3 },
+            Window::Cumulate { size_ms: 10, step_ms: 5, offset_ms: 0 },
+        ] {
+            for time in [i64::MIN, i64::MIN + 4, i64::MAX - 4, i64::MAX] {
+                assert!(windows(window, time).iter().all(|(start, end)| start < end), "{window:?} {time}");
+            }
+        }
     }
 
     #[test]
