@@ -84,6 +84,10 @@ pub trait SourceReader {
     /// The next rows, at most about `max_rows`. Must not block.
     fn poll(&mut self, max_rows: usize) -> Result<Polled>;
 
+    /// The splits, by their places, that nothing is to be delivered of until this is said anew: they are ahead of others
+    /// that they have to wait for. Not all are; at first none is.
+    fn hold(&mut self, held: &[bool]);
+
     /// Where every split stands after the batches handed over so far, in the order of the assignment.
     fn positions(&self) -> Vec<Value>;
 

@@ -28,6 +28,7 @@ pub mod state;
 pub mod watermark;
 
 mod accumulator;
+mod alignment;
 mod checkpoint;
 mod event_time;
 mod groups;

@@ -35,6 +35,8 @@ pub struct Job {
     pub stages: Stages,
     pub sources: Vec<OpenSource>,
     pub sinks: Vec<Arc<OpenSink>>,
+    /// The groups whose sources wait for each other.
+    pub alignments: Vec<AlignmentGroup>,
     pub restored: Restored,
     pub shared: Shared,
     /// Operators with state on each thread.
@@ -49,6 +51,12 @@ pub struct OpenSource {
     pub splits: Vec<Split>,
     pub watermark: Option<Watermark>,
     pub schema: Fields,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlignmentGroup {
+    pub name: String,
+    pub update_interval: Duration,
 }
 
 pub struct OpenSink {
@@ -277,7 +285,22 @@ fn open(
         failure: Mutex::new(None),
         built: AtomicUsize::new(0),
     };
-    Ok(Job { plan, stages, sources, sinks, restored, shared, stateful })
+    let alignments = alignments(&plan);
+    Ok(Job { plan, stages, sources, sinks, alignments, restored, shared, stateful })
+}
+
+/// The groups of the plan's sources; each hears of its members as often as the one that wants it most.
+fn alignments(plan: &StreamPlan) -> Vec<AlignmentGroup> {
+    let mut groups: Vec<AlignmentGroup> = Vec::new();
+    let watermarks = plan.sources().filter_map(|(_, source)| source.watermark.as_ref());
+    for alignment in watermarks.filter_map(|watermark| watermark.alignment.as_ref()) {
+        let update_interval = Duration::from_millis(alignment.update_interval_ms);
+        match groups.iter_mut().find(|group| group.name == alignment.group) {
+            Some(group) => group.update_interval = group.update_interval.min(update_interval),
+            None => groups.push(AlignmentGroup { name: alignment.group.clone(), update_interval }),
+        }
+    }
+    groups
 }
 
 fn context(start: &EngineStart, node: &PlanNode) -> TaskContext {

@@ -77,9 +77,18 @@ impl Sender {
 #[derive(Clone, Debug)]
 pub struct SplitWatermarks {
     splits: Vec<SplitWatermark>,
-    idle_timeout_ms: Option<u64>,
+    rules: SplitRules,
     reached: i64,
     said: Option<Watermark>,
+}
+
+/// What the watermark of a split goes by besides its rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SplitRules {
+    /// A split without rows for so long is not waited for.
+    pub idle_timeout_ms: Option<u64>,
+    /// It is never further than this beyond the machine's time.
+    pub max_future_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +99,9 @@ struct SplitWatermark {
 
 impl SplitWatermarks {
     /// `restored` has each split's watermark of the checkpoint, if it had one.
-    pub fn new(restored: Vec<Option<i64>>, idle_timeout_ms: Option<u64>, now_ms: u64) -> Self {
+    pub fn new(restored: Vec<Option<i64>>, rules: SplitRules, now_ms: u64) -> Self {
         let splits = restored.into_iter().map(|at| SplitWatermark { at, last_record_ms: now_ms }).collect();
-        Self { splits, idle_timeout_ms, reached: i64::MIN, said: None }
+        Self { splits, rules, reached: i64::MIN, said: None }
     }
 
     /// A split had rows whose highest watermark expression is `at` (none if all were NULL).
@@ -100,7 +109,25 @@ impl SplitWatermarks {
         let split = &mut self.splits[split];
         split.last_record_ms = now_ms;
         // The end of all time is said by the end of the input, not by a row.
-        split.at = split.at.max(at.map(|at| at.min(i64::MAX - 1)));
+        let most = self.rules.max_future_ms.map_or(i64::MAX, |most| now_ms.saturating_add(most) as i64);
+        split.at = split.at.max(at.map(|at| at.min(most).min(i64::MAX - 1)));
+    }
+
+    /// The splits that have come further than this and have to wait, by their places; empty if none has. Waiting makes
+    /// none idle.
+    pub fn hold_beyond(&mut self, limit: i64, now_ms: u64) -> Vec<bool> {
+        let is_ahead = |split: &SplitWatermark| split.at.is_some_and(|at| at > limit);
+        if !self.splits.iter().any(is_ahead) {
+            return Vec::new();
+        }
+        let hold = |split: &mut SplitWatermark| {
+            let is_held = is_ahead(split);
+            if is_held {
+                split.last_record_ms = now_ms;
+            }
+            is_held
+        };
+        self.splits.iter_mut().map(hold).collect()
     }
 
     /// Nothing was read for so long because nothing was asked for: nobody becomes idle by that.
@@ -144,7 +171,7 @@ impl SplitWatermarks {
         let mut active = 0;
         for split in &self.splits {
             let silent_ms = now_ms.saturating_sub(split.last_record_ms);
-            if self.idle_timeout_ms.is_some_and(|timeout| silent_ms >= timeout) {
+            if self.rules.idle_timeout_ms.is_some_and(|timeout| silent_ms >= timeout) {
                 continue;
             }
             active += 1;
@@ -228,9 +255,13 @@ mod tests {
         );
     }
 
+    fn idle_after(timeout_ms: u64) -> SplitRules {
+        SplitRules { idle_timeout_ms: Some(timeout_ms), ..SplitRules::default() }
+    }
+
     #[test]
     fn a_silent_split_holds_back_until_the_idle_timeout() {
-        let mut splits = SplitWatermarks::new(vec![None, Some(3)], Some(1_000), 0);
+        let mut splits = SplitWatermarks::new(vec![None, Some(3)], idle_after(1_000), 0);
         assert_eq!(splits.next(0), None, "a split has not had a row");
         splits.observe(0, Some(10), 500);
         assert_eq!(splits.next(500), Some(At(3)));
@@ -238,12 +269,12 @@ mod tests {
         assert_eq!(splits.next(1_100), Some(At(10)));
         assert_eq!(splits.next(1_600), Some(Idle));
         assert_eq!(splits.next(9_600), None, "nothing is new");
-        assert_eq!(SplitWatermarks::new(vec![], None, 0).next(0), Some(Idle));
+        assert_eq!(SplitWatermarks::new(vec![], SplitRules::default(), 0).next(0), Some(Idle));
     }
 
     #[test]
     fn a_split_that_wakes_up_with_old_rows_does_not_bring_time_back() {
-        let mut splits = SplitWatermarks::new(vec![None, None], Some(1_000), 0);
+        let mut splits = SplitWatermarks::new(vec![None, None], idle_after(1_000), 0);
         splits.observe(0, Some(50), 900);
         assert_eq!(splits.next(1_000), Some(At(50)), "the second is idle");
         splits.observe(1, Some(20), 1_100);
@@ -258,7 +289,7 @@ mod tests {
 
     #[test]
     fn who_is_not_asked_does_not_become_idle() {
-        let mut splits = SplitWatermarks::new(vec![Some(3)], Some(1_000), 0);
+        let mut splits = SplitWatermarks::new(vec![Some(3)], idle_after(1_000), 0);
         assert_eq!(splits.next(900), Some(At(3)));
         splits.waited(5_000);
         assert_eq!(splits.next(5_900), None);
@@ -266,8 +297,29 @@ mod tests {
     }
 
     #[test]
+    fn a_split_that_is_ahead_is_held_and_not_idle() {
+        let mut splits = SplitWatermarks::new(vec![Some(10), Some(90), None], idle_after(1_000), 0);
+        assert_eq!(splits.hold_beyond(90, 900), [false; 0], "none is beyond");
+        assert_eq!(splits.hold_beyond(50, 900), [false, true, false]);
+        assert_eq!(splits.next(1_500), Some(At(90)), "the others have become idle");
+        assert_eq!(splits.next(1_900), Some(Idle));
+    }
+
+    #[test]
+    fn a_row_of_the_far_future_brings_time_no_further_than_allowed() {
+        let rules = SplitRules { max_future_ms: Some(500), ..SplitRules::default() };
+        let mut splits = SplitWatermarks::new(vec![None], rules, 10_000);
+        splits.observe(0, Some(253_402_300_799_999), 10_000);
+        assert_eq!(splits.next(10_000), Some(At(10_500)));
+        splits.observe(0, Some(10_400), 10_800);
+        assert_eq!(splits.next(10_800), None);
+        splits.observe(0, Some(10_700), 10_900);
+        assert_eq!(splits.next(10_900), Some(At(10_700)));
+    }
+
+    #[test]
     fn no_row_brings_the_end_of_all_time() {
-        let mut splits = SplitWatermarks::new(vec![None], None, 0);
+        let mut splits = SplitWatermarks::new(vec![None], SplitRules::default(), 0);
         splits.observe(0, Some(i64::MAX), 0);
         assert_eq!(splits.next(0), Some(At(i64::MAX - 1)));
         assert_eq!(splits.end(), Some(Watermark::END));

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,7 +30,8 @@ use tidemill_model::snapshot::{MANIFEST_FORMAT, Manifest};
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_model::{CheckpointId, Epoch, Incarnation};
 use tidemill_plan::{
-    AggregateCall, AggregateFunction, Changelog, GroupAggregate, NodeKind, PlanNode, StreamPlan, Table, Window,
+    AggregateCall, AggregateFunction, Alignment, Changelog, GroupAggregate, NodeKind, PlanNode,
+    Source as PlannedSource, StreamPlan, Table, Window,
 };
 
 const WINDOW: Window = Window::Tumble { size_ms: 100, offset_ms: 0 };
@@ -51,12 +53,17 @@ struct Test {
     rows: Arc<Vec<Row>>,
     /// How many rows may be read: a tap that the test opens.
     open: Arc<Mutex<usize>>,
+    /// The same for the table `slow`.
+    slow: Arc<Mutex<usize>>,
+    /// How often readers were asked for rows.
+    polls: Arc<AtomicUsize>,
     world: World,
 }
 
 impl Connector for Test {
-    fn source(&self, _: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(TestSource { rows: self.rows.clone(), open: self.open.clone() }))
+    fn source(&self, table: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
+        let open = if table.name == "slow" { &self.slow } else { &self.open };
+        Ok(Arc::new(TestSource { rows: self.rows.clone(), open: open.clone(), polls: self.polls.clone() }))
     }
 
     fn sink(&self, _: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Sink>> {
@@ -67,6 +74,7 @@ impl Connector for Test {
 struct TestSource {
     rows: Arc<Vec<Row>>,
     open: Arc<Mutex<usize>>,
+    polls: Arc<AtomicUsize>,
 }
 
 impl Source for TestSource {
@@ -79,7 +87,8 @@ impl Source for TestSource {
             .iter()
             .map(|split| split.position.as_ref().map_or(split.number, |position| position.as_u64().unwrap()))
             .collect();
-        Ok(Box::new(TestReader { rows: self.rows.clone(), open: self.open.clone(), next, read: 0 }))
+        let (rows, open, polls) = (self.rows.clone(), self.open.clone(), self.polls.clone());
+        Ok(Box::new(TestReader { rows, open, polls, next, held: Vec::new(), read: 0 }))
     }
 
     fn bounded(&self) -> bool {
@@ -90,14 +99,19 @@ impl Source for TestSource {
 struct TestReader {
     rows: Arc<Vec<Row>>,
     open: Arc<Mutex<usize>>,
+    polls: Arc<AtomicUsize>,
     next: Vec<u64>,
+    held: Vec<bool>,
     read: u64,
 }
 
 impl SourceReader for TestReader {
     fn poll(&mut self, _max_rows: usize) -> Result<Polled> {
+        self.polls.fetch_add(1, Ordering::SeqCst);
         let open = *self.open.lock().unwrap();
-        for (split, next) in self.next.iter_mut().enumerate() {
+        let held = &self.held;
+        let is_held = |split: usize| held.get(split) == Some(&true);
+        for (split, next) in self.next.iter_mut().enumerate().filter(|(split, _)| !is_held(*split)) {
             let mut taken = Vec::new();
             while taken.len() < 64 && (*next as usize) < open {
                 taken.push(self.rows[*next as usize].clone());
@@ -110,6 +124,10 @@ impl SourceReader for TestReader {
         }
         let finished = self.next.iter().all(|next| *next as usize >= self.rows.len());
         Ok(if finished { Polled::Finished } else { Polled::Pending })
+    }
+
+    fn hold(&mut self, held: &[bool]) {
+        self.held = held.to_vec();
     }
 
     fn positions(&self) -> Vec<Value> {
@@ -259,6 +277,10 @@ impl Incarnate {
 
     /// Takes a checkpoint and writes its manifest, as a coordinator does.
     fn checkpoint(&self, storage: &Path, id: u64, then: AfterCheckpoint) -> String {
+        self.checkpoint_of(storage, id, then, SPLITS)
+    }
+
+    fn checkpoint_of(&self, storage: &Path, id: u64, then: AfterCheckpoint, splits: u64) -> String {
         self.commands[0].send(EngineCommand::Checkpoint { id: CheckpointId(id), then }).unwrap();
         let captures = self.await_all(|event| match event {
             EngineEvent::Captured { id: captured, capture } if captured.0 == id => Some(capture.clone()),
@@ -270,7 +292,7 @@ impl Incarnate {
             all.splits.extend(capture.splits);
             all.committables.extend(capture.committables);
         }
-        assert_eq!(all.splits.len() as u64, SPLITS, "every split has exactly one position");
+        assert_eq!(all.splits.len() as u64, splits, "every split has exactly one position");
         let manifest = Manifest {
             format: MANIFEST_FORMAT,
             application: self.job.application.clone(),
@@ -308,7 +330,14 @@ struct Restore {
 }
 
 fn test(plan: StreamPlan, count: u64, open: usize) -> Arc<Test> {
-    Arc::new(Test { plan, rows: Arc::new(rows(count)), open: Arc::new(Mutex::new(open)), world: World::default() })
+    Arc::new(Test {
+        plan,
+        rows: Arc::new(rows(count)),
+        open: Arc::new(Mutex::new(open)),
+        slow: Arc::default(),
+        polls: Arc::default(),
+        world: World::default(),
+    })
 }
 
 fn committed(test: &Test) -> Vec<common::ResultRow> {
@@ -391,6 +420,71 @@ fn what_a_watermark_releases_at_the_end_of_an_epoch_is_part_of_it() {
     let expected = expected.into_iter().map(|(key, (windows, rows))| vec![key, windows.to_string(), rows.to_string()]);
     let committed = folded(test.world.lock().unwrap().values().flatten());
     assert_eq!(committed, expected.map(|row| (row, 1)).collect());
+}
+
+/// Windows over the rows of two tables, whose splits may not be further apart than 100 ms.
+fn plan_of_aligned_tables() -> StreamPlan {
+    let mut plan = plan(WINDOW);
+    let NodeKind::Source(mut source) = plan.nodes[0].kind.clone() else { panic!("a source comes first") };
+    if let Some(watermark) = &mut source.watermark {
+        watermark.alignment = Some(Alignment { group: "g".into(), max_drift_ms: 100, update_interval_ms: 20 });
+    }
+    let slow = PlannedSource { table: Table { name: "slow".into(), ..source.table.clone() }, ..source.clone() };
+    let table = PlanNode { kind: NodeKind::Source(source), ..plan.nodes[0].clone() };
+    let slow = PlanNode { uid: "slow".into(), kind: NodeKind::Source(slow), ..table.clone() };
+    let both = PlanNode { uid: "both".into(), inputs: vec![0, 1], kind: NodeKind::Union, ..table.clone() };
+    plan.nodes.splice(0..1, [table, slow, both]);
+    plan.nodes[3].inputs = vec![2];
+    plan.nodes[4].inputs = vec![3];
+    plan
+}
+
+#[test]
+fn a_table_that_is_ahead_waits_for_the_others_of_its_alignment_group() {
+    let storage = tempfile::tempdir().unwrap();
+    let test = test(plan_of_aligned_tables(), 20_000, 20_000);
+    *test.slow.lock().unwrap() = 1_000;
+    let engine = Incarnate::start(&test, storage.path(), &Shape { workers: 2, threads: 1 }, 1, None);
+    engine.await_running();
+    std::thread::sleep(Duration::from_millis(1_500));
+    let read = |table: &str| -> u64 {
+        let seen = engine.seen.borrow();
+        let latest = |worker| {
+            let of_worker = seen.iter().rev().filter(move |(by, _)| *by == worker);
+            of_worker.into_iter().find_map(|(_, event)| match event {
+                EngineEvent::Progress(progress) => Some(progress.sources.clone()),
+                _ => None,
+            })
+        };
+        let sources = (0..2).filter_map(latest).flatten();
+        sources.filter(|source| source.table == table).map(|source| source.records).sum()
+    };
+    let mut reports = 0;
+    engine.await_all(|event| matches!(event, EngineEvent::Progress(_)).then(|| reports += 1));
+    assert_eq!(read("slow"), 1_000);
+    // Times are the rows' numbers: up to 1000 and the drift, and a batch of each split beyond.
+    let most = 1_100 + 64 * SPLITS * SPLITS;
+    assert!((1_000..most).contains(&read("in")), "{} rows were read", read("in"));
+
+    *test.slow.lock().unwrap() = 20_000;
+    engine.await_all(|event| matches!(event, EngineEvent::Finished).then_some(()));
+    engine.checkpoint_of(storage.path(), 1, AfterCheckpoint::Stop, 2 * SPLITS);
+    engine.commit(1);
+    let both: Vec<Row> = test.rows.iter().chain(&*test.rows).cloned().collect();
+    assert_eq!(committed(&test), recomputed(&both, WINDOW));
+}
+
+#[test]
+fn a_source_without_rows_is_asked_only_now_and_then() {
+    let storage = tempfile::tempdir().unwrap();
+    let test = test(plan(WINDOW), 1_000, 0);
+    let engine = Incarnate::start(&test, storage.path(), &Shape { workers: 1, threads: 2 }, 1, None);
+    engine.await_running();
+    let before = test.polls.load(Ordering::SeqCst);
+    std::thread::sleep(Duration::from_millis(500));
+    let polls = test.polls.load(Ordering::SeqCst) - before;
+    assert!((1..=2 * 500 / 5 + 50).contains(&polls), "{polls} times in half a second by two threads");
+    engine.checkpoint(storage.path(), 1, AfterCheckpoint::Stop);
 }
 
 #[test]

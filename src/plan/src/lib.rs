@@ -22,8 +22,8 @@ pub use changelog::{CHANGE, Change, Changelog};
 pub use expression::{BinaryOperator, Expression, Literal};
 pub use join::{IntervalJoin, Join, JoinKey, JoinKind, JoinOn, JoinTimes, LookupJoin, TemporalJoin};
 pub use nodes::{
-    Calc, Expand, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Table, Unnest,
-    Watermark,
+    Alignment, Calc, Expand, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Table,
+    Unnest, Watermark,
 };
 pub use pattern::{AfterMatch, MatchRecognize, Measure, Pattern, PatternExpression, Position, Reference, Variable};
 pub use rank::{Deduplicate, Keep, Limit, Normalize, Rank, RankEmit, Sort, SortKey};

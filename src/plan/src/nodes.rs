@@ -89,6 +89,22 @@ pub struct Watermark {
     pub expression: Expression,
     /// A split without records for this long does not hold the others back. Never by default, as in Flink.
     pub idle_timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<Alignment>,
+    /// A split's watermark is never further than this beyond the machine's time, whatever its rows say. Unlimited by
+    /// default, as in Flink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_future_ms: Option<u64>,
+}
+
+/// Keeps sources together: a split waits while its watermark is further than `max_drift_ms` ahead of that of the source
+/// in the group that is furthest behind. Idle sources are not waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alignment {
+    pub group: String,
+    pub max_drift_ms: u64,
+    /// How often sources hear of each other.
+    pub update_interval_ms: u64,
 }
 
 /// Keeps the rows for which `filter` is true and computes `projection` from them.

@@ -11,14 +11,12 @@ use crate::catalog::{ColumnKind, TableDefinition};
 use crate::changelog::UPSERT_KAFKA;
 use crate::error::{Result, SqlError, Warning};
 use crate::relation::{Field, Role};
-use crate::settings::duration_ms;
 use crate::statement::{
     Column, ColumnSyntax, CreateTable, TableName, WatermarkClause, parse_column_type, parse_expression,
 };
 use crate::table::Table;
 use crate::types::{self, TIMESTAMP, timestamp_ltz};
-
-const IDLE_TIMEOUT: &str = "scan.watermark.idle-timeout";
+use crate::watermark_options::WatermarkOptions;
 
 /// A table and what its user should know of it.
 #[derive(Debug)]
@@ -88,12 +86,14 @@ fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
     let (physical, warnings) = physical_columns(create, origin)?;
     let columns = all_columns(create, &physical, origin)?;
     check_primary_key(create, &physical).map_err(|error| origin.place(error, || "primary key".to_string()))?;
-    let (table, idle_timeout_ms) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
+    let (table, rules) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
     let (columns, watermark) = match &create.watermark {
         Some(clause) => {
             let (columns, expression) =
                 watermark(clause, columns).map_err(|error| origin.place(error, || "watermark".to_string()))?;
-            (columns, Some(Watermark { expression, idle_timeout_ms }))
+            let mut watermark = Watermark { expression, idle_timeout_ms: None, alignment: None, max_future_ms: None };
+            rules.apply(&mut watermark);
+            (columns, Some(watermark))
         }
         None => (columns, None),
     };
@@ -201,32 +201,22 @@ fn watermark(
     Ok((columns, expression))
 }
 
-/// The table for its connector, and the idle timeout that is not the connector's business.
-fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, Option<u64>)> {
+/// The table for its connector, and what its watermark goes by, which is not the connector's business.
+fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, WatermarkOptions)> {
     let span = create.name.span;
     let mut options = create.options.clone();
     let Some(connector) = options.remove("connector") else {
         let message = format!("the table `{}` has no 'connector' option", create.name.name);
         return Err(SqlError::new(span, message, "add WITH ('connector' = '…')"));
     };
-    let idle_timeout_ms = take_idle_timeout(&mut options, span)?;
+    let rules = WatermarkOptions::take(&mut options, span)?;
     let primary_key: Vec<String> = create.primary_key.iter().map(|key| key.value.clone()).collect();
     let table = tidemill_plan::Table { name: create.name.name.clone(), connector, options, primary_key };
     if table.connector == UPSERT_KAFKA && table.primary_key.is_empty() {
         let message = format!("the table `{}` of the connector `{UPSERT_KAFKA}` has no primary key", table.name);
         return Err(SqlError::new(span, message, "add PRIMARY KEY (…) NOT ENFORCED: it is the key of the records"));
     }
-    Ok((table, idle_timeout_ms))
-}
-
-/// The options of watermarks are not the connector's.
-fn take_idle_timeout(options: &mut BTreeMap<String, String>, span: Span) -> Result<Option<u64>> {
-    let idle_timeout_ms = options.remove(IDLE_TIMEOUT).map(|text| duration_ms(&text, span)).transpose()?;
-    if let Some(key) = options.keys().find(|key| key.starts_with("scan.watermark.")) {
-        let message = format!("the option '{key}' is not supported");
-        return Err(SqlError::new(span, message, "leave it out; 'scan.watermark.idle-timeout' is supported"));
-    }
-    Ok(idle_timeout_ms.filter(|timeout| *timeout > 0))
+    Ok((table, rules))
 }
 
 /// The table with the options of a hint in the place of its own.
@@ -236,11 +226,11 @@ pub(crate) fn with_options(table: &Table, hint: &BTreeMap<String, String>, span:
         let message = "a hint cannot change the connector of a table";
         return Err(SqlError::new(span, message, "create another table"));
     }
-    let idle_timeout_ms = take_idle_timeout(&mut options, span)?;
+    let rules = WatermarkOptions::take(&mut options, span)?;
     let mut table = table.clone();
     table.table.options.extend(options);
     if let Some(watermark) = &mut table.watermark {
-        watermark.idle_timeout_ms = idle_timeout_ms.or(watermark.idle_timeout_ms);
+        rules.apply(watermark);
     }
     Ok(table)
 }

@@ -32,6 +32,7 @@ mod statement;
 mod table;
 mod tokens;
 mod types;
+mod watermark_options;
 
 pub use catalog::{ColumnDefinition, ColumnKind, TableDefinition, WatermarkDefinition};
 pub use error::{Place, SqlError, Warning};

@@ -169,6 +169,7 @@ impl Layout<'_> {
         let watermark = table.watermark.as_ref().map(|watermark| Watermark {
             expression: substitute(&watermark.expression, &moved),
             idle_timeout_ms: watermark.idle_timeout_ms.or(self.settings.idle_timeout_ms),
+            ..watermark.clone()
         });
         let uid = self.unique(&format!("source-{}", word(name)), Numbering::FromTwo);
         let kind = NodeKind::Source(Source { table: table.table.clone(), watermark });

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use sqlparser::tokenizer::{Location, Span};
+use tidemill_plan::Watermark;
 
 use crate::bind::near;
 use crate::catalog::TableDefinition;
@@ -69,7 +70,7 @@ pub(crate) fn columns(definitions: &str, query: &str) -> Result<Vec<Field>> {
 }
 
 /// A table's options, and the idle timeout of its watermark.
-type ReadWith = (BTreeMap<String, String>, Option<u64>);
+type ReadWith = (BTreeMap<String, String>, Option<Watermark>);
 
 struct Session<'a> {
     catalog: &'a [TableDefinition],
@@ -311,8 +312,7 @@ impl Tables for Session<'_> {
         if let Some(options) = self.hints.of(span) {
             table = Rc::new(definition::with_options(&table, options, span)?);
         }
-        let idle_timeout_ms = table.watermark.as_ref().and_then(|watermark| watermark.idle_timeout_ms);
-        let options: ReadWith = (table.table.options.clone(), idle_timeout_ms);
+        let options: ReadWith = (table.table.options.clone(), table.watermark.clone());
         if *self.read_with.borrow_mut().entry(name.to_string()).or_insert_with(|| options.clone()) != options {
             let message =
                 format!("`{name}` is read with other options elsewhere in the text, and a table is read once");

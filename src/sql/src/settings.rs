@@ -31,6 +31,8 @@ enum Meaning {
     NotNull,
     /// Has this value, whatever is set.
     Fixed(&'static str, &'static str),
+    /// A duration that can only be none.
+    NoTime(&'static str),
     /// Is said somewhere else.
     Elsewhere(&'static str),
     /// Changes how fast Flink runs, but no result.
@@ -39,8 +41,16 @@ enum Meaning {
 
 const ZONE: &str = "convert times to UTC where they are written";
 const STREAMING: &str = "bounded tables are read as streams that end";
+const ONCE: &str = "leave it out: a window is put out once, when the watermark has passed it; let the WATERMARK of the \
+                    table stay further behind, or group by FLOOR(… TO …) for results that change";
 const KNOWN: &[(&str, Meaning)] = &[
     ("table.exec.source.idle-timeout", Meaning::IdleTimeout),
+    ("table.exec.emit.early-fire.enabled", Meaning::Fixed("false", ONCE)),
+    ("table.exec.emit.late-fire.enabled", Meaning::Fixed("false", ONCE)),
+    ("table.exec.emit.early-fire.delay", Meaning::NoTime(ONCE)),
+    ("table.exec.emit.late-fire.delay", Meaning::NoTime(ONCE)),
+    ("table.exec.emit.allow-lateness", Meaning::NoTime(ONCE)),
+    ("pipeline.auto-watermark-interval", Meaning::Tuning),
     ("table.local-time-zone", Meaning::Fixed("UTC", ZONE)),
     ("execution.runtime-mode", Meaning::Fixed("streaming", STREAMING)),
     ("table.exec.state.ttl", Meaning::StateTtl),
@@ -86,6 +96,10 @@ impl Settings {
             Meaning::Fixed(value, _) if set.value.eq_ignore_ascii_case(value) => Ok(None),
             Meaning::Fixed(value, remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' can only be '{value}'", set.key), *remedy))
+            }
+            Meaning::NoTime(_) if duration_ms(&set.value, set.span)? == 0 => Ok(None),
+            Meaning::NoTime(remedy) => {
+                Err(SqlError::new(set.span, format!("'{}' can only be '0 s'", set.key), *remedy))
             }
             Meaning::Elsewhere(remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' is not set in SQL", set.key), *remedy))

@@ -29,6 +29,8 @@ pub struct GeneratorReader {
     splits: Vec<SplitState>,
     /// Whose turn it is.
     turn: usize,
+    /// By split; empty if none is held.
+    held: Vec<bool>,
     started: Instant,
     records: u64,
 }
@@ -45,7 +47,7 @@ struct SplitState {
 impl GeneratorReader {
     pub fn new(table: ReaderTable, splits: Vec<AssignedSplit>) -> Result<Self> {
         let splits = splits.iter().map(|split| SplitState::new(&table, split)).collect::<Result<_>>()?;
-        Ok(Self { table, splits, turn: 0, started: Instant::now(), records: 0 })
+        Ok(Self { table, splits, turn: 0, held: Vec::new(), started: Instant::now(), records: 0 })
     }
 
     fn batch(&mut self, split: usize, count: usize) -> Result<Polled> {
@@ -71,7 +73,8 @@ impl SourceReader for GeneratorReader {
             let left = state.rows_left(&self.table.schedule);
             let due = state.rows_due(&self.table.schedule, elapsed_ms);
             let count = (max_rows.clamp(1, MOST_ROWS) as u64).min(left).min(due);
-            if count > 0 {
+            let is_held = self.held.get(split) == Some(&true);
+            if count > 0 && !is_held {
                 return self.batch(split, count as usize);
             }
             if left > 0 {
@@ -84,6 +87,10 @@ impl SourceReader for GeneratorReader {
             (false, u64::MAX) => Polled::PendingFor { ms: 1000 },
             (false, ms) => Polled::PendingFor { ms },
         })
+    }
+
+    fn hold(&mut self, held: &[bool]) {
+        self.held = held.to_vec();
     }
 
     fn positions(&self) -> Vec<Value> {

@@ -46,6 +46,8 @@ pub struct KafkaReader {
     table: ReaderTable,
     group: Option<BaseConsumer<Context>>,
     turn: usize,
+    /// By partition; empty if none is held.
+    held: Vec<bool>,
     events_at: Instant,
     records: u64,
     bytes: u64,
@@ -91,7 +93,17 @@ impl KafkaReader {
             }
             _ => None,
         };
-        Ok(Self { partitions, topic, table, group, turn: 0, events_at: Instant::now(), records: 0, bytes: 0 })
+        Ok(Self {
+            partitions,
+            topic,
+            table,
+            group,
+            turn: 0,
+            held: Vec::new(),
+            events_at: Instant::now(),
+            records: 0,
+            bytes: 0,
+        })
     }
 
     /// Lets librdkafka tell its errors, and asks after the broker while there are any.
@@ -223,6 +235,9 @@ impl SourceReader for KafkaReader {
         for _ in 0..self.partitions.len() {
             let split = self.turn;
             self.turn = (self.turn + 1) % self.partitions.len();
+            if self.held.get(split) == Some(&true) {
+                continue;
+            }
             match self.read(split, max_rows)? {
                 Read::Rows(rows) => return Ok(Polled::Batch { split, rows }),
                 Read::Progress => progress = true,
@@ -235,6 +250,10 @@ impl SourceReader for KafkaReader {
             (false, true) => Polled::Pending,
             (false, false) => Polled::PendingFor { ms: 1 },
         })
+    }
+
+    fn hold(&mut self, held: &[bool]) {
+        self.held = held.to_vec();
     }
 
     fn positions(&self) -> Vec<Value> {

@@ -101,6 +101,10 @@ impl SourceReader for ValuesReader {
         Ok(Polled::Finished)
     }
 
+    fn hold(&mut self, _held: &[bool]) {
+        // There is one split at most, and a reader whose every split has to wait is not asked.
+    }
+
     fn positions(&self) -> Vec<Value> {
         self.next.iter().map(|next| json!({ "row": next })).collect()
     }

@@ -7,6 +7,7 @@
 //!
 //! Timely's own cluster start-up is never used: a stray connection panics it. [`mesh`] shakes hands first.
 
+mod align;
 mod aligner;
 mod clock;
 mod control;
@@ -49,17 +50,18 @@ pub use self::source::now_ms;
 use self::clock::{Announcement, CREDIT, EpochClock, Turn};
 use self::message::Message;
 use self::sink::SinkTask;
-use self::source::SourceTask;
+use self::source::{Aligned, SourceTask};
 use self::stage::StageTask;
+use crate::alignment::{GroupTime, least};
 use crate::checkpoint::Part;
 use crate::connector::{AssignedSplit, Result};
-use crate::element::Element;
+use crate::element::{Element, Watermark};
 use crate::event_time::EventTime;
 use crate::operator::{Chain, internal};
 use crate::progress::ThreadProgress;
 use crate::run::{Job, OpenSource};
 use crate::stages::{Stage, StageInput};
-use crate::watermark::SplitWatermarks;
+use crate::watermark::{SplitRules, SplitWatermarks};
 
 type Builder = NoopBuilder<Message>;
 
@@ -102,6 +104,7 @@ fn build(worker: &mut Worker, job: &Arc<Job>, local: usize) -> Result<()> {
         local,
         clock: RefCell::new(EpochClock::new(Instant::now())),
         began_ms: RefCell::default(),
+        alignments: RefCell::new(job.alignments.iter().map(|_| ThreadAlignment::new(worker.peers())).collect()),
         probe: Handle::new(),
         job: Arc::clone(job),
     }));
@@ -177,15 +180,28 @@ fn source_task(
         .map(|watermark| EventTime::new(&watermark.expression, &open.schema))
         .transpose()
         .map_err(|error| internal(&open.uid, error))?;
-    let idle_timeout_ms = watermark.and_then(|watermark| watermark.idle_timeout_ms);
+    let rules = SplitRules {
+        idle_timeout_ms: watermark.and_then(|watermark| watermark.idle_timeout_ms),
+        max_future_ms: watermark.and_then(|watermark| watermark.max_future_ms),
+    };
+    let alignment = watermark.and_then(|watermark| watermark.alignment.as_ref()).and_then(|alignment| {
+        let group = job.alignments.iter().position(|group| group.name == alignment.group)?;
+        Some(Aligned { group, max_drift_ms: alignment.max_drift_ms })
+    });
+    if let Some(aligned) = &alignment {
+        // It is waited for from the start, also before it has said anything.
+        thread.tell_time(aligned.group, place, Watermark::At(i64::MIN));
+    }
     Ok(SourceTask {
         uid: open.uid.clone(),
         place,
         stage,
         reader: open.source.reader(assigned)?,
         splits,
-        watermarks: SplitWatermarks::new(watermarks, idle_timeout_ms, now_ms()),
+        watermarks: SplitWatermarks::new(watermarks, rules, now_ms()),
         event_time,
+        alignment,
+        held: Vec::new(),
         chain,
         epoch: 0,
         waiting_since_ms: None,
@@ -196,6 +212,9 @@ fn source_task(
 fn connect_tasks(scope: Scope<'_, u64>, job: &Job, tasks: Vec<Task>, thread: &Thread) {
     let probe = &thread.0.probe;
     control::build(scope, thread.clone()).probe_with(probe);
+    for (place, group) in job.alignments.iter().enumerate() {
+        align::build(scope, place, group.update_interval, thread.clone()).probe_with(probe);
+    }
     let mut streams: Vec<Stream<'_, u64, Message>> = Vec::with_capacity(tasks.len());
     for (stage, task) in job.stages.stages.iter().zip(tasks) {
         let stream = match task.first {
@@ -224,8 +243,23 @@ struct ThreadState {
     clock: RefCell<EpochClock>,
     /// The machine's time when this thread first saw each epoch that is under way.
     began_ms: RefCell<BTreeMap<u64, i64>>,
+    /// By the job's alignment groups.
+    alignments: RefCell<Vec<ThreadAlignment>>,
     probe: Handle<u64>,
     job: Arc<Job>,
+}
+
+/// What a thread knows of an alignment group.
+struct ThreadAlignment {
+    /// How far its own sources have come, by their places.
+    own: BTreeMap<usize, Watermark>,
+    time: GroupTime,
+}
+
+impl ThreadAlignment {
+    fn new(threads: usize) -> Self {
+        Self { own: BTreeMap::new(), time: GroupTime::new(threads) }
+    }
 }
 
 impl Thread {
@@ -250,6 +284,26 @@ impl Thread {
         while began_ms.first_key_value().is_some_and(|(first, _)| *first < done) {
             began_ms.pop_first();
         }
+    }
+
+    /// How far one of this thread's sources has come, of an alignment group.
+    fn tell_time(&self, group: usize, source: usize, watermark: Watermark) {
+        self.0.alignments.borrow_mut()[group].own.insert(source, watermark);
+    }
+
+    /// How far this thread's sources of a group have come together.
+    fn own_time(&self, group: usize) -> Watermark {
+        least(self.0.alignments.borrow()[group].own.values().copied())
+    }
+
+    /// How far a thread's sources of a group have come.
+    fn hear_time(&self, group: usize, thread: usize, watermark: Watermark) {
+        self.0.alignments.borrow_mut()[group].time.tell(thread, watermark);
+    }
+
+    /// How far the splits of a source may be.
+    fn limit(&self, aligned: &Aligned) -> i64 {
+        self.0.alignments.borrow()[aligned.group].time.limit(aligned.max_drift_ms)
     }
 
     fn announce(&self, announcement: Announcement) {

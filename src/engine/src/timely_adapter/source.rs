@@ -38,11 +38,20 @@ pub struct SourceTask {
     pub splits: Vec<String>,
     pub watermarks: SplitWatermarks,
     pub event_time: Option<EventTime>,
+    pub alignment: Option<Aligned>,
+    /// The splits that have to wait for others; empty if none has.
+    pub held: Vec<bool>,
     pub chain: Chain,
     pub epoch: u64,
     /// When it was last found without credit, if it has not read since.
     pub waiting_since_ms: Option<u64>,
     pub finished: bool,
+}
+
+/// The source waits for others of the job's alignment group at this place.
+pub struct Aligned {
+    pub group: usize,
+    pub max_drift_ms: u64,
 }
 
 pub fn build<'scope>(scope: Scope<'scope, u64>, mut task: SourceTask, thread: Thread) -> Stream<'scope, u64, Message> {
@@ -125,6 +134,9 @@ impl SourceTask {
         }
         self.chain.on_epoch_end(now_ms() as i64, &mut elements)?;
         send(output, capability, elements, thread);
+        if let Some(aligned) = &self.alignment {
+            thread.tell_time(aligned.group, self.place, self.watermarks.said().unwrap_or(Watermark::At(i64::MIN)));
+        }
         if let Some(announcement) = thread.checkpoint_at(self.epoch) {
             let splits = self.split_states();
             thread.part(Part::Splits { checkpoint: announcement.checkpoint, splits });
@@ -155,6 +167,17 @@ impl SourceTask {
             return Ok(());
         }
         thread.handle(self.epoch);
+        if let Some(aligned) = &self.alignment {
+            let held = self.watermarks.hold_beyond(thread.limit(aligned), now_ms());
+            if !held.is_empty() && held.iter().all(|held| *held) {
+                activator.activate_after(PAUSE);
+                return Ok(());
+            }
+            if held != self.held {
+                self.reader.hold(&held);
+                self.held = held;
+            }
+        }
         match self.reader.poll(ROWS_PER_POLL)? {
             Polled::Batch { split, rows } => {
                 thread.saw_record();

@@ -68,6 +68,8 @@ pub fn plan(window: Window) -> StreamPlan {
             })),
         },
         idle_timeout_ms: None,
+        alignment: None,
+        max_future_ms: None,
     };
     let aggregate = WindowAggregate {
         windows: Windows::Of { window, time_column: 2, clock: Clock::Event },

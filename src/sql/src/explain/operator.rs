@@ -44,7 +44,12 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
         NodeKind::Source(source) => {
             let watermark = source.watermark.iter().flat_map(|watermark| {
                 let idle = watermark.idle_timeout_ms.map(|timeout| format!("idle after: {timeout} ms"));
-                std::iter::once(format!("watermark: {}", text(&watermark.expression, input))).chain(idle)
+                let aligned = watermark.alignment.as_ref().map(|alignment| {
+                    format!("waits for the group: {}, {} ms ahead", alignment.group, alignment.max_drift_ms)
+                });
+                let future = watermark.max_future_ms.map(|most| format!("never beyond: now + {most} ms"));
+                let more = idle.into_iter().chain(aligned).chain(future);
+                std::iter::once(format!("watermark: {}", text(&watermark.expression, input))).chain(more)
             });
             watermark.collect()
         }
