@@ -3,342 +3,28 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "run/engine.rs"]
+mod engine;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use common::table::folded;
-use common::{Row, batch, plan, recomputed, results};
-use serde_json::{Value, json};
-use tidemill_engine::connector::{
-    AssignedSplit, Committer, Connector, Connectors, Polled, Prepared, Result, Sink, SinkStats, SinkWriter, Source,
-    SourceReader, SourceStats, Split, TaskContext,
-};
-use tidemill_engine::state;
-use tidemill_model::control::{AfterCheckpoint, EngineCommand, EngineEvent, EngineStart, PendingCommit, WorkerCapture};
-use tidemill_model::job::{ApplicationId, JobSpec, StorageSpec};
-use tidemill_model::key_groups::HASH_VERSION;
-use tidemill_model::snapshot::{MANIFEST_FORMAT, Manifest};
+use common::{Row, plan, recomputed, results};
+use engine::{Incarnate, PATIENCE, Restore, SPLITS, Shape, Test, test};
+use tidemill_model::CheckpointId;
+use tidemill_model::control::{AfterCheckpoint, EngineEvent, PendingCommit};
+use tidemill_model::snapshot::Manifest;
 use tidemill_model::status::{Problem, ProblemKind};
-use tidemill_model::{CheckpointId, Epoch, Incarnation};
 use tidemill_plan::{
-    AggregateCall, AggregateFunction, Alignment, Changelog, GroupAggregate, NodeKind, PlanNode,
-    Source as PlannedSource, StreamPlan, Table, Window,
+    AggregateCall, AggregateFunction, Alignment, Changelog, GroupAggregate, NodeKind, PlanNode, Source, StreamPlan,
+    Table, Window,
 };
 
 const WINDOW: Window = Window::Tumble { size_ms: 100, offset_ms: 0 };
-const SPLITS: u64 = 4;
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Committed output, shared by all incarnations: the outside world.
-type World = Arc<Mutex<BTreeMap<(u64, u32), Vec<RecordBatch>>>>;
-
-/// Rows of split `s` are those whose number is `s` modulo the number of splits.
-fn rows(count: u64) -> Vec<Row> {
-    (0..count)
-        .map(|number| Row { key: Some(format!("k{}", number % 17)), value: number as i64, time: number as i64 })
-        .collect()
-}
-
-struct Test {
-    plan: StreamPlan,
-    rows: Arc<Vec<Row>>,
-    /// How many rows may be read: a tap that the test opens.
-    open: Arc<Mutex<usize>>,
-    /// The same for the table `slow`.
-    slow: Arc<Mutex<usize>>,
-    /// How often readers were asked for rows.
-    polls: Arc<AtomicUsize>,
-    world: World,
-}
-
-impl Connector for Test {
-    fn source(&self, table: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
-        let open = if table.name == "slow" { &self.slow } else { &self.open };
-        Ok(Arc::new(TestSource { rows: self.rows.clone(), open: open.clone(), polls: self.polls.clone() }))
-    }
-
-    fn sink(&self, _: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Sink>> {
-        Ok(Arc::new(TestSink { world: self.world.clone() }))
-    }
-}
-
-struct TestSource {
-    rows: Arc<Vec<Row>>,
-    open: Arc<Mutex<usize>>,
-    polls: Arc<AtomicUsize>,
-}
-
-impl Source for TestSource {
-    fn splits(&self) -> Result<Vec<Split>> {
-        Ok((0..SPLITS).map(|number| Split { id: number.to_string(), number }).collect())
-    }
-
-    fn reader(&self, splits: Vec<AssignedSplit>) -> Result<Box<dyn SourceReader>> {
-        let next = splits
-            .iter()
-            .map(|split| split.position.as_ref().map_or(split.number, |position| position.as_u64().unwrap()))
-            .collect();
-        let (rows, open, polls) = (self.rows.clone(), self.open.clone(), self.polls.clone());
-        Ok(Box::new(TestReader { rows, open, polls, next, held: Vec::new(), read: 0 }))
-    }
-
-    fn bounded(&self) -> bool {
-        true
-    }
-}
-
-struct TestReader {
-    rows: Arc<Vec<Row>>,
-    open: Arc<Mutex<usize>>,
-    polls: Arc<AtomicUsize>,
-    next: Vec<u64>,
-    held: Vec<bool>,
-    read: u64,
-}
-
-impl SourceReader for TestReader {
-    fn poll(&mut self, _max_rows: usize) -> Result<Polled> {
-        self.polls.fetch_add(1, Ordering::SeqCst);
-        let open = *self.open.lock().unwrap();
-        let held = &self.held;
-        let is_held = |split: usize| held.get(split) == Some(&true);
-        for (split, next) in self.next.iter_mut().enumerate().filter(|(split, _)| !is_held(*split)) {
-            let mut taken = Vec::new();
-            while taken.len() < 64 && (*next as usize) < open {
-                taken.push(self.rows[*next as usize].clone());
-                *next += SPLITS;
-            }
-            if !taken.is_empty() {
-                self.read += taken.len() as u64;
-                return Ok(Polled::Batch { split, rows: batch(&taken) });
-            }
-        }
-        let finished = self.next.iter().all(|next| *next as usize >= self.rows.len());
-        Ok(if finished { Polled::Finished } else { Polled::Pending })
-    }
-
-    fn hold(&mut self, held: &[bool]) {
-        self.held = held.to_vec();
-    }
-
-    fn positions(&self) -> Vec<Value> {
-        self.next.iter().map(|next| json!(next)).collect()
-    }
-
-    fn stats(&self) -> SourceStats {
-        SourceStats { records: self.read, ..SourceStats::default() }
-    }
-}
-
-struct TestSink {
-    world: World,
-}
-
-impl Sink for TestSink {
-    fn writer(&self, _slot: u32) -> Result<Box<dyn SinkWriter>> {
-        Ok(Box::new(TestWriter { rows: Vec::new() }))
-    }
-
-    fn committer(&self, slot: u32) -> Result<Option<Box<dyn Committer>>> {
-        Ok(Some(Box::new(TestCommitter { world: self.world.clone(), slot })))
-    }
-}
-
-struct TestWriter {
-    rows: Vec<RecordBatch>,
-}
-
-impl SinkWriter for TestWriter {
-    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.rows.push(rows.clone());
-        Ok(())
-    }
-
-    fn prepare(&mut self, _checkpoint: CheckpointId) -> Result<Prepared> {
-        let Some(first) = self.rows.first() else { return Ok(Prepared::Staged(Vec::new())) };
-        let mut writer = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), first.schema_ref()).unwrap();
-        for rows in self.rows.drain(..) {
-            writer.write(&rows).unwrap();
-        }
-        Ok(Prepared::Staged(writer.into_inner().unwrap()))
-    }
-
-    fn stats(&self) -> SinkStats {
-        SinkStats::default()
-    }
-}
-
-struct TestCommitter {
-    world: World,
-    slot: u32,
-}
-
-impl Committer for TestCommitter {
-    fn commit(&mut self, checkpoint: CheckpointId, chunks: &mut dyn Iterator<Item = Result<Vec<u8>>>) -> Result<()> {
-        let mut rows = Vec::new();
-        for chunk in chunks {
-            rows.extend(state::decode(&chunk?).unwrap());
-        }
-        self.world.lock().unwrap().insert((checkpoint.0, self.slot), rows);
-        Ok(())
-    }
-}
-
-/// One incarnation: its workers, and the coordinator's end of their pipes.
-struct Incarnate {
-    commands: Vec<Sender<EngineCommand>>,
-    events: Receiver<(usize, EngineEvent)>,
-    /// Everything received so far: an event may come before the test asks for it.
-    seen: RefCell<Vec<(usize, EngineEvent)>>,
-    job: JobSpec,
-}
-
-struct Shape {
-    workers: u32,
-    threads: u32,
-}
-
-impl Incarnate {
-    fn start(test: &Arc<Test>, storage: &Path, shape: &Shape, number: u64, restore: Option<Restore>) -> Self {
-        let job = JobSpec {
-            application: ApplicationId { namespace: "n".into(), name: "a".into(), uid: "u".into() },
-            version: "v".into(),
-            workers: shape.workers,
-            threads_per_worker: shape.threads,
-            plan: serde_json::to_value(&test.plan).unwrap(),
-            storage: StorageSpec { uri: format!("file://{}", storage.display()), options: BTreeMap::new() },
-            checkpoint: Default::default(),
-            restore: Default::default(),
-            restarts: Default::default(),
-        };
-        let listeners: Vec<_> = (0..shape.workers).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let peers: Vec<SocketAddr> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        let (event_sender, events) = channel();
-        let mut commands = Vec::new();
-        for (worker, listener) in listeners.into_iter().enumerate() {
-            let (sender, receiver) = channel();
-            commands.push(sender);
-            let start = EngineStart {
-                job: job.clone(),
-                incarnation: Incarnation(number),
-                worker: worker as u32,
-                peers: peers.clone(),
-                restore: restore.as_ref().map(|restore| restore.manifest.clone()),
-                commit: restore.as_ref().and_then(|restore| restore.commit.clone()),
-            };
-            let connectors: Connectors = BTreeMap::from([("test", test.clone() as Arc<dyn Connector>)]);
-            let events = event_sender.clone();
-            std::thread::spawn(move || {
-                let to_coordinator = events.clone();
-                let outcome = tidemill_engine::run(listener, start, connectors, receiver, move |event| {
-                    let _ = to_coordinator.send((worker, event));
-                });
-                if let Err(problem) = outcome {
-                    let _ = events.send((worker, EngineEvent::Failed(problem)));
-                }
-            });
-        }
-        Self { commands, events, seen: RefCell::default(), job }
-    }
-
-    /// Waits until `wanted` has picked something from the events of every worker.
-    fn await_all<T>(&self, mut wanted: impl FnMut(&EngineEvent) -> Option<T>) -> Vec<T> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut found: BTreeMap<usize, T> = BTreeMap::new();
-        for (worker, event) in self.seen.borrow().iter() {
-            found.extend(wanted(event).map(|value| (*worker, value)));
-        }
-        while found.len() < self.commands.len() {
-            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok((worker, event)) => {
-                    assert!(!matches!(event, EngineEvent::Failed(_)), "worker {worker}: {event:?}");
-                    found.extend(wanted(&event).map(|value| (worker, value)));
-                    self.seen.borrow_mut().push((worker, event));
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("only {} workers answered in time", found.len()),
-                Err(RecvTimeoutError::Disconnected) => panic!("the workers are gone"),
-            }
-        }
-        found.into_values().collect()
-    }
-
-    fn await_running(&self) {
-        self.await_all(|event| matches!(event, EngineEvent::Running).then_some(()));
-    }
-
-    /// Takes a checkpoint and writes its manifest, as a coordinator does.
-    fn checkpoint(&self, storage: &Path, id: u64, then: AfterCheckpoint) -> String {
-        self.checkpoint_of(storage, id, then, SPLITS)
-    }
-
-    fn checkpoint_of(&self, storage: &Path, id: u64, then: AfterCheckpoint, splits: u64) -> String {
-        self.commands[0].send(EngineCommand::Checkpoint { id: CheckpointId(id), then }).unwrap();
-        let captures = self.await_all(|event| match event {
-            EngineEvent::Captured { id: captured, capture } if captured.0 == id => Some(capture.clone()),
-            _ => None,
-        });
-        let mut all = WorkerCapture::default();
-        for capture in captures {
-            all.operators.extend(capture.operators);
-            all.splits.extend(capture.splits);
-            all.committables.extend(capture.committables);
-        }
-        assert_eq!(all.splits.len() as u64, splits, "every split has exactly one position");
-        let manifest = Manifest {
-            format: MANIFEST_FORMAT,
-            application: self.job.application.clone(),
-            version: self.job.version.clone(),
-            incarnation: Incarnation(1),
-            checkpoint: CheckpointId(id),
-            epoch: Epoch(0),
-            parallelism: self.job.parallelism() as u32,
-            hash_version: HASH_VERSION,
-            created_at_ms: 0,
-            operators: all.operators,
-            splits: all.splits,
-            committables: all.committables,
-        };
-        let name = format!("manifest-{id}.json");
-        std::fs::write(storage.join(&name), serde_json::to_vec(&manifest).unwrap()).unwrap();
-        name
-    }
-
-    fn commit(&self, id: u64) {
-        for commands in &self.commands {
-            commands.send(EngineCommand::Commit { id: CheckpointId(id) }).unwrap();
-        }
-        self.await_committed(id);
-    }
-
-    fn await_committed(&self, id: u64) {
-        self.await_all(|event| matches!(event, EngineEvent::Committed { id: done } if done.0 == id).then_some(()));
-    }
-}
-
-struct Restore {
-    manifest: String,
-    commit: Option<PendingCommit>,
-}
-
-fn test(plan: StreamPlan, count: u64, open: usize) -> Arc<Test> {
-    Arc::new(Test {
-        plan,
-        rows: Arc::new(rows(count)),
-        open: Arc::new(Mutex::new(open)),
-        slow: Arc::default(),
-        polls: Arc::default(),
-        world: World::default(),
-    })
-}
 
 fn committed(test: &Test) -> Vec<common::ResultRow> {
     results(test.world.lock().unwrap().values().flatten())
@@ -429,7 +115,7 @@ fn plan_of_aligned_tables() -> StreamPlan {
     if let Some(watermark) = &mut source.watermark {
         watermark.alignment = Some(Alignment { group: "g".into(), max_drift_ms: 100, update_interval_ms: 20 });
     }
-    let slow = PlannedSource { table: Table { name: "slow".into(), ..source.table.clone() }, ..source.clone() };
+    let slow = Source { table: Table { name: "slow".into(), ..source.table.clone() }, ..source.clone() };
     let table = PlanNode { kind: NodeKind::Source(source), ..plan.nodes[0].clone() };
     let slow = PlanNode { uid: "slow".into(), kind: NodeKind::Source(slow), ..table.clone() };
     let both = PlanNode { uid: "both".into(), inputs: vec![0, 1], kind: NodeKind::Union, ..table.clone() };
@@ -446,25 +132,15 @@ fn a_table_that_is_ahead_waits_for_the_others_of_its_alignment_group() {
     *test.slow.lock().unwrap() = 1_000;
     let engine = Incarnate::start(&test, storage.path(), &Shape { workers: 2, threads: 1 }, 1, None);
     engine.await_running();
-    std::thread::sleep(Duration::from_millis(1_500));
-    let read = |table: &str| -> u64 {
-        let seen = engine.seen.borrow();
-        let latest = |worker| {
-            let of_worker = seen.iter().rev().filter(move |(by, _)| *by == worker);
-            of_worker.into_iter().find_map(|(_, event)| match event {
-                EngineEvent::Progress(progress) => Some(progress.sources.clone()),
-                _ => None,
-            })
-        };
-        let sources = (0..2).filter_map(latest).flatten();
-        sources.filter(|source| source.table == table).map(|source| source.records).sum()
-    };
-    let mut reports = 0;
-    engine.await_all(|event| matches!(event, EngineEvent::Progress(_)).then(|| reports += 1));
-    assert_eq!(read("slow"), 1_000);
+    let (mut slow, mut fast) = (0, 0);
+    while slow < 1_000 {
+        let records = engine.next_records();
+        (slow, fast) = (records["slow"], records["in"]);
+    }
+    assert_eq!(slow, 1_000);
     // Times are the rows' numbers: up to 1000 and the drift, and a batch of each split beyond.
     let most = 1_100 + 64 * SPLITS * SPLITS;
-    assert!((1_000..most).contains(&read("in")), "{} rows were read", read("in"));
+    assert!((1_000..most).contains(&fast), "{fast} rows were read");
 
     *test.slow.lock().unwrap() = 20_000;
     engine.await_all(|event| matches!(event, EngineEvent::Finished).then_some(()));
