@@ -128,7 +128,8 @@ impl Driver {
 
     /// Rows dropped for lateness.
     pub fn late_rows(&self) -> u64 {
-        self.threads.iter().flatten().map(|playing| playing.chain.late_rows()).sum()
+        let late = self.threads.iter().flatten().flat_map(|playing| playing.chain.late_rows());
+        late.map(|(_, rows)| rows).sum()
     }
 
     /// Delivers what waits for a stage, threads in random order; elements of one sender stay in order.

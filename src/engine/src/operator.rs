@@ -241,8 +241,10 @@ impl Chain {
         Ok(())
     }
 
-    pub fn late_rows(&self) -> u64 {
-        self.links.iter().map(|link| link.operator.late_rows()).sum()
+    /// Rows dropped so far because they came too late, by the uids of operators that dropped some.
+    pub fn late_rows(&self) -> Vec<(String, u64)> {
+        let late = self.links.iter().map(|link| (&link.uid, link.operator.late_rows()));
+        late.filter(|(_, rows)| *rows > 0).map(|(uid, rows)| (uid.clone(), rows)).collect()
     }
 
     pub fn state_bytes(&self) -> u64 {

@@ -20,8 +20,8 @@ pub struct ThreadProgress {
     pub epoch: u64,
     pub sources: Vec<SourceProgress>,
     pub sinks: Vec<SinkProgress>,
-    /// Rows that came too late, of all operators, by stage.
-    pub late_rows: Vec<u64>,
+    /// Rows that came too late, by stage and operator.
+    pub late_rows: Vec<Vec<(String, u64)>>,
     pub state_bytes: Vec<u64>,
     pub back_pressured_ms: u64,
     pub first_record_at_ms: Option<u64>,
@@ -53,7 +53,7 @@ impl Board {
                     .iter()
                     .map(|table| SinkProgress { table: table.clone(), ..SinkProgress::default() })
                     .collect(),
-                late_rows: vec![0; stages],
+                late_rows: vec![Vec::new(); stages],
                 state_bytes: vec![0; stages],
                 ..ThreadProgress::default()
             })
@@ -74,7 +74,7 @@ impl Board {
         })
     }
 
-    /// Everything added up. Late rows are the first source's: the operators do not know where a row came from.
+    /// Everything added up.
     pub fn sum(&self) -> EngineProgress {
         let mut sum = EngineProgress::default();
         for thread in 0..self.threads.len() {
@@ -105,8 +105,8 @@ impl Board {
                 sum.sinks[place].bytes += sink.stats.bytes;
                 add_problem(&mut sum.problems, sink.stats.problem.as_ref());
             }
-            if let Some(first) = sum.sources.first_mut() {
-                first.late += progress.late_rows.iter().sum::<u64>();
+            for (operator, rows) in progress.late_rows.iter().flatten() {
+                *sum.late.entry(operator.clone()).or_default() += rows;
             }
         }
         sum

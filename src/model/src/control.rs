@@ -15,6 +15,7 @@
 //! The loss of a connection, a child or an [`EngineEvent::Failed`] ends the incarnation everywhere: the coordinator
 //! sends [`ToWorker::Kill`] and starts the next.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -156,6 +157,9 @@ pub struct EngineProgress {
     pub state_bytes: u64,
     /// Milliseconds, of the last second, in which sources waited for downstream credit.
     pub back_pressured_ms: u64,
+    /// Rows dropped because they came too late, by the operator's uid in the plan.
+    #[serde(default)]
+    pub late: BTreeMap<String, u64>,
     /// Faults that do not stop the engine, such as a broker that cannot be reached at the moment.
     pub problems: Vec<Problem>,
 }

@@ -55,6 +55,9 @@ pub struct JobStatus {
     pub first_record_at_ms: Option<u64>,
     pub sources: Vec<SourceStatus>,
     pub sinks: Vec<SinkStatus>,
+    /// Rows dropped because they came too late, by the uid of the operator that dropped them, as EXPLAIN names it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub late: BTreeMap<String, u64>,
     /// Outcomes of snapshot requests of this coordinator, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub snapshots: BTreeMap<String, SnapshotOutcome>,
@@ -168,8 +171,6 @@ pub struct SourceStatus {
     pub bytes: u64,
     /// Records that could not be decoded and were skipped under the table's policy.
     pub undecodable: u64,
-    /// Records dropped because they came after their window had closed.
-    pub late: u64,
     /// Records between the position read and the end of the source; absent where the source cannot tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_records: Option<u64>,

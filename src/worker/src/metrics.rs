@@ -29,6 +29,11 @@ struct TableLabel {
     table: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperatorLabel {
+    operator: String,
+}
+
 type Counts = Family<TableLabel, Counter<u64, AtomicU64>>;
 type Levels = Family<TableLabel, Gauge<i64, AtomicI64>>;
 
@@ -58,12 +63,11 @@ fn register_worker(registry: &mut Registry, view: &WorkerView) {
         "Records skipped because they could not be decoded",
         of_sources(|source| source.undecodable),
     );
-    counts(
-        registry,
-        "num_late_records_dropped",
-        "Records dropped because their window had closed",
-        of_sources(|source| source.late),
-    );
+    let late = Family::<OperatorLabel, Counter<u64, AtomicU64>>::default();
+    for (operator, rows) in &progress.late {
+        late.get_or_create(&OperatorLabel { operator: operator.clone() }).inc_by(*rows);
+    }
+    registry.register("num_late_records_dropped", "Rows dropped because they came too late", late);
     let sinks = &progress.sinks;
     counts(registry, "num_records_out", "Records written", sinks.iter().map(|sink| (&sink.table, sink.records)));
     counts(registry, "num_bytes_out", "Bytes written", sinks.iter().map(|sink| (&sink.table, sink.bytes)));
@@ -147,7 +151,8 @@ mod tests {
         let source =
             SourceStatus { table: "views".into(), records: 7, lag_records: Some(3), ..SourceStatus::default() };
         let sink = SinkStatus { table: "counts".into(), records: 2, bytes: 40 };
-        let progress = EngineProgress { sources: vec![source], sinks: vec![sink], ..EngineProgress::default() };
+        let late = [("window-1".to_string(), 5)].into();
+        let progress = EngineProgress { sources: vec![source], sinks: vec![sink], late, ..EngineProgress::default() };
         WorkerView { connected: true, incarnation: Incarnation(4), progress: Some(progress) }
     }
 
@@ -159,6 +164,7 @@ mod tests {
             "tidemill_num_records_in_total{table=\"views\"} 7",
             "tidemill_num_records_out_total{table=\"counts\"} 2",
             "tidemill_records_lag{table=\"views\"} 3",
+            "tidemill_num_late_records_dropped_total{operator=\"window-1\"} 5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

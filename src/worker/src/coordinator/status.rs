@@ -42,6 +42,7 @@ impl Coordinator {
             first_record_at_ms: progress.iter().filter_map(|progress| progress.first_record_at_ms).min(),
             sources: merge_sources(&progress),
             sinks: merge_sinks(&progress),
+            late: merge_late(&progress),
             snapshots: self.snapshots.clone(),
         }
     }
@@ -133,7 +134,13 @@ fn without_counters(status: &JobStatus) -> JobStatus {
         ..SourceStatus::default()
     });
     let sinks = status.sinks.iter().map(|sink| SinkStatus { table: sink.table.clone(), ..SinkStatus::default() });
-    JobStatus { revision: 0, sources: sources.collect(), sinks: sinks.collect(), ..status.clone() }
+    JobStatus {
+        revision: 0,
+        sources: sources.collect(),
+        sinks: sinks.collect(),
+        late: BTreeMap::new(),
+        ..status.clone()
+    }
 }
 
 fn merge_sources(progress: &[&EngineProgress]) -> Vec<SourceStatus> {
@@ -153,7 +160,6 @@ fn add_source(whole: &mut SourceStatus, part: &SourceStatus) {
     whole.records += part.records;
     whole.bytes += part.bytes;
     whole.undecodable += part.undecodable;
-    whole.late += part.late;
     whole.lag_records = either(whole.lag_records, part.lag_records, |a, b| a + b);
     whole.millis_behind_latest = either(whole.millis_behind_latest, part.millis_behind_latest, u64::max);
     whole.watermark_ms = either(whole.watermark_ms, part.watermark_ms, i64::min);
@@ -166,6 +172,14 @@ fn either<T>(a: Option<T>, b: Option<T>, both: impl Fn(T, T) -> T) -> Option<T> 
         (Some(a), Some(b)) => Some(both(a, b)),
         (one, other) => one.or(other),
     }
+}
+
+fn merge_late(progress: &[&EngineProgress]) -> BTreeMap<String, u64> {
+    let mut merged = BTreeMap::new();
+    for (operator, rows) in progress.iter().flat_map(|progress| &progress.late) {
+        *merged.entry(operator.clone()).or_default() += rows;
+    }
+    merged
 }
 
 fn merge_sinks(progress: &[&EngineProgress]) -> Vec<SinkStatus> {
