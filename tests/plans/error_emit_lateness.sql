@@ -1,0 +1,1 @@
+SET 'table.exec.emit.allow-lateness' = '5 s';

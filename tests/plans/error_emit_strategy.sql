@@ -1,0 +1,1 @@
+CREATE TABLE t (at TIMESTAMP(3), WATERMARK FOR at AS at) WITH ('connector' = 'generator', 'scan.watermark.emit.strategy' = 'on-event');
