@@ -6,7 +6,7 @@ use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
-use tidemill_plan::{CHANGE, Calc, Expression, NamedExpression};
+use tidemill_plan::{CHANGE, Calc, Change, Expression, Literal, NamedExpression};
 
 use super::{Built, Spec, reason};
 use crate::element::Element;
@@ -30,12 +30,17 @@ enum Column {
 }
 
 impl CalcOperator {
-    /// The operator of a plan's node. What becomes of a row is told by the column behind the others, if there is one.
+    /// The operator of a plan's node. What becomes of a row is told by the column behind the others, if there is one; rows
+    /// that only come are told to be inserted where others come and go.
     pub fn build(calc: &Calc, spec: &Spec<'_>) -> Built {
         let input = spec.inputs.first().ok_or("it has no input")?;
         let mut calc = calc.clone();
         if !spec.node.changelog.is_append() {
-            let change = Expression::Column(input.schema.fields().len());
+            let change = match input.changelog.is_append() {
+                // Rows that stay go among rows that come and go.
+                true => Expression::Literal(Literal::Int8(Change::Insert as i8)),
+                false => Expression::Column(input.schema.fields().len()),
+            };
             calc.projection.push(NamedExpression { name: CHANGE.to_string(), expression: change });
         }
         let operator = Self::new(&spec.node.uid, &calc, &input.batch_schema(), spec.node.batch_schema())

@@ -57,7 +57,8 @@ fn over_time(aggregate: WindowAggregate, input: Relation) -> (WindowAggregate, R
     let bounds_are_columns = bounds
         .iter()
         .all(|(place, expression)| **expression == Expression::Column(if *place == start { first } else { first + 1 }));
-    let used = aggregate.keys.iter().any(|key| [start, end].contains(key))
+    let calls = aggregate.aggregates.iter().flat_map(|call| call.argument.iter().chain(&call.filter));
+    let used = aggregate.keys.iter().chain(calls).any(|column| [start, end].contains(column))
         || others.iter().any(|(_, expression)| is_window(expression))
         || filter.as_ref().is_some_and(is_window);
     if !bounds_are_columns || used {

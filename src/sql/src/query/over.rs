@@ -57,15 +57,16 @@ pub(super) fn plan<'a>(
     }
     // Rankings come last, so that a condition on them finds them at the top.
     let is_ranking = |call: &BoundOver| call.call.function == AggregateFunction::RowNumber;
-    let (rankings, aggregations): (Vec<_>, Vec<_>) =
-        windows.into_iter().partition(|(_, calls)| calls.iter().any(is_ranking));
-    for (window, calls) in aggregations {
-        relation = planned.aggregated(relation, &window, calls);
-    }
-    for (window, calls) in rankings {
-        for call in calls {
-            relation = planned.ranking(relation, &window, call);
+    let mut rankings = Vec::new();
+    for (window, calls) in windows {
+        let (numbers, aggregations): (Vec<_>, Vec<_>) = calls.into_iter().partition(is_ranking);
+        if !aggregations.is_empty() {
+            relation = planned.aggregated(relation, &window, aggregations);
         }
+        rankings.extend(numbers.into_iter().map(|call| (window.clone(), call)));
+    }
+    for (window, call) in rankings {
+        relation = planned.ranking(relation, &window, call);
     }
     Ok((relation, planned))
 }

@@ -102,8 +102,9 @@ impl RowWindow {
         calls: Vec<BoundCall>,
     ) -> Aggregated {
         // The window's time follows the watermark in the result; it is one of the window's columns, not a key.
-        let (of_window, plain): (Vec<usize>, Vec<usize>) =
-            (0..grouping.keys.len()).partition(|key| is_of_window(&grouping.keys[*key], &relation));
+        // Where GROUP BY makes the window, such columns among the keys are those of an earlier one.
+        let (of_window, plain): (Vec<usize>, Vec<usize>) = (0..grouping.keys.len())
+            .partition(|key| self.written.is_none() && is_of_window(&grouping.keys[*key], &relation));
         let others = self.others(&relation);
         let laid = Laid::of(relation, grouping, &plain, &calls, &others);
         let Results { mut fields, mut keys, calls, sets } = results(grouping, &plain, calls);

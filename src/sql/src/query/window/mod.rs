@@ -101,10 +101,9 @@ fn assigned(relation: Relation, time: TimeColumn, window: Window, keys: Vec<usiz
             return Err(SqlError::new(span, message, "rename it with AS in a subquery or view"));
         }
     }
-    // A row's own time says nothing of the watermark any more once it stands for its windows.
-    for field in fields.iter_mut().filter(|field| field.role.clock().is_some()) {
-        field.role = Role::Plain;
-    }
+    // A row's own time says nothing of the watermark any more once it stands for its windows, nor do the bounds of the
+    // window that it came from.
+    fields.iter_mut().for_each(|field| field.role = Role::Plain);
     fields.extend(new);
     let time_column = time.place;
     Ok(match window {
