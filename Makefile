@@ -23,7 +23,7 @@ test: ## all that CI runs: format, lints, licences, unit tests, chart, cluster t
 test-cluster: ## the cluster tests alone, on a cluster of their own or on TIDEMILL_TEST_KUBECONFIG
 	@tests/make/check.sh cluster
 
-test-sql: ## the SQL cases of tests/sql (SQL_DIR= for a folder of your own), and Nexmark's beside Flink (NEXMARK_GIT=)
+test-sql: ## the SQL cases of tests/sql (SQL_DIR= for a folder of your own), random queries (FUZZ_RUNS=), and Nexmark's beside Flink (NEXMARK_GIT=)
 	@tests/make/sql.sh
 
 refresh-sql: ## write what a real Flink gives into the SQL cases (FILES= for some of them)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The SQL cases of tests/sql and, where NEXMARK_GIT (a git directory) or QUERIES (a folder) gives the published Nexmark
+# The SQL cases of tests/sql, random queries beside a batch engine (FUZZ_RUNS= of them, from FUZZ_SEED=) and, where NEXMARK_GIT (a git directory) or QUERIES (a folder) gives the published Nexmark
 # texts, their results beside those of real Flink (RUN=q0,cep-q1 chooses). The last line is one JSON object of both.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need_rust
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
 
-cases() { cargo test --locked --workspace --test sql -- --nocapture; }
+cases() { FUZZ_RUNS=${FUZZ_RUNS:-10000} cargo test --locked --workspace --test sql -- --nocapture; }
 
 nexmark() {
   cargo build --locked --workspace --bin tidemill --bin bench-load-nexmark --bin bench-dump >&2

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::case::{File, Input};
 use crate::cells::parsed;
@@ -12,7 +12,7 @@ use crate::stream::{Table, schema, texts};
 
 /// The rows that DataFusion gives for a query.
 pub async fn run(file: &File, sql: &str) -> Result<Table, String> {
-    let context = SessionContext::new();
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     for input in &file.inputs {
         context.register_batch(&input.name, remaining(input)?).map_err(|error| error.to_string())?;
     }

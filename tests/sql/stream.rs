@@ -50,7 +50,7 @@ const BEGINS_MS: i64 = 1_800_000_000_000;
 
 /// What the stream's changes add up to.
 pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arrival: Arrival) -> Result<Table, String> {
-    let mut random = SmallRng::seed_from_u64(seed);
+    let (mut parallelism, mut random) = (parallelism, SmallRng::seed_from_u64(seed));
     let mut driver = Driver::new(plan, parallelism, seed).map_err(|problem| format!("{problem:?}"))?;
     driver.now_ms = BEGINS_MS;
     let mut feeds = feeds(file, plan, arrival, &mut random)?;
@@ -74,6 +74,9 @@ pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arriva
             let snapshot = driver.snapshot().map_err(|problem| format!("{problem:?}"))?;
             received.append(&mut driver.received);
             let now_ms = driver.now_ms;
+            if !feeds.iter().any(|feed| feed.in_order) {
+                parallelism = random.random_range(1..=4);
+            }
             driver = Driver::new(plan, parallelism, seed ^ 7).map_err(|problem| format!("{problem:?}"))?;
             driver.now_ms = now_ms;
             driver.restore(&snapshot).map_err(|problem| format!("{problem:?}"))?;
