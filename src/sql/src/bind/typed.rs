@@ -70,7 +70,8 @@ impl Typed {
         if let Expression::Literal(literal) = &self.expression
             && let Some(converted) = convert(literal, to)
         {
-            return Self::literal(converted, to.clone());
+            // A NULL of another type is still NULL.
+            return Self { expression: Expression::Literal(converted), data_type: to.clone(), nullable: self.nullable };
         }
         Self { expression: cast(self.expression, to), data_type: to.clone(), nullable: self.nullable }
     }
