@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, StringBuilder};
 use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::{RowConverter, SortField};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
@@ -31,10 +31,11 @@ enum Keys {
         null: Option<u32>,
         data_type: DataType,
     },
+    /// Several columns, or one of another type, in arrow's row format, one behind the other.
     Rows {
         converter: RowConverter,
-        rows: Vec<OwnedRow>,
-        bytes: usize,
+        bytes: Vec<u8>,
+        ends: Vec<usize>,
     },
 }
 
@@ -48,7 +49,7 @@ impl GroupTable {
             }
             types => {
                 let fields = types.iter().cloned().map(SortField::new).collect();
-                Keys::Rows { converter: RowConverter::new(fields)?, rows: Vec::new(), bytes: 0 }
+                Keys::Rows { converter: RowConverter::new(fields)?, bytes: Vec::new(), ends: Vec::new() }
             }
         };
         Ok(Self { table: HashTable::new(), hashes: Vec::new(), keys })
@@ -87,7 +88,7 @@ impl GroupTable {
                     }
                     let value = values.value(row).as_bytes();
                     let is_same = |group: u32| {
-                        *null != Some(group) && known[group as usize] == hash && text(bytes, ends, group) == value
+                        *null != Some(group) && known[group as usize] == hash && at(bytes, ends, group) == value
                     };
                     groups.push(match lookup(table, known, hash, is_same) {
                         Found::Group(group) => group,
@@ -121,16 +122,16 @@ impl GroupTable {
                     });
                 }
             }
-            Keys::Rows { converter, rows: stored, bytes } => {
+            Keys::Rows { converter, bytes, ends } => {
                 let rows = converter.convert_columns(columns)?;
                 for (row, &hash) in hashes.iter().enumerate() {
-                    let value = rows.row(row);
-                    let is_same = |group: u32| known[group as usize] == hash && stored[group as usize].row() == value;
+                    let value = rows.row(row).data();
+                    let is_same = |group: u32| known[group as usize] == hash && at(bytes, ends, group) == value;
                     groups.push(match lookup(table, known, hash, is_same) {
                         Found::Group(group) => group,
                         Found::New => {
-                            *bytes += value.as_ref().len();
-                            stored.push(value.owned());
+                            bytes.extend_from_slice(value);
+                            ends.push(bytes.len());
                             inserted(table, known, hash)
                         }
                     });
@@ -170,7 +171,7 @@ impl GroupTable {
                         builder.append_null();
                     } else {
                         // Only whole strings were taken in, so this never replaces anything.
-                        builder.append_value(String::from_utf8_lossy(text(bytes, ends, group)));
+                        builder.append_value(String::from_utf8_lossy(at(bytes, ends, group)));
                     }
                 }
                 vec![Arc::new(builder.finish())]
@@ -179,8 +180,9 @@ impl GroupTable {
                 let value = |group: &u32| (*null != Some(*group)).then(|| values[*group as usize]);
                 vec![cast(&groups.iter().map(value).collect::<Int64Array>(), data_type)?]
             }
-            Keys::Rows { converter, rows, .. } => {
-                converter.convert_rows(groups.iter().map(|group| rows[*group as usize].row()))?
+            Keys::Rows { converter, bytes, ends } => {
+                let parser = converter.parser();
+                converter.convert_rows(groups.iter().map(|group| parser.parse(at(bytes, ends, *group))))?
             }
         })
     }
@@ -188,9 +190,8 @@ impl GroupTable {
     pub fn bytes(&self) -> usize {
         let keys = match &self.keys {
             Keys::Unit => 0,
-            Keys::Text { bytes, ends, .. } => bytes.capacity() + ends.capacity() * 8,
+            Keys::Text { bytes, ends, .. } | Keys::Rows { bytes, ends, .. } => bytes.capacity() + ends.capacity() * 8,
             Keys::Integer { values, .. } => values.capacity() * 8,
-            Keys::Rows { bytes, rows, .. } => bytes + rows.capacity() * size_of::<OwnedRow>(),
         };
         keys + self.hashes.capacity() * 8 + self.table.capacity() * 5
     }
@@ -223,7 +224,7 @@ fn appended(hashes: &mut Vec<u64>, hash: u64) -> u32 {
     hashes.len() as u32 - 1
 }
 
-fn text<'a>(bytes: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
+fn at<'a>(bytes: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
     let group = group as usize;
     let start = if group == 0 { 0 } else { ends[group - 1] };
     &bytes[start..ends[group]]
