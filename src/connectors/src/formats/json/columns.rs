@@ -118,6 +118,12 @@ impl Column {
         Ok(())
     }
 
+    /// Appends NULL, whatever the column says: for a field of a row that is not there.
+    pub fn append_hidden(&mut self) {
+        self.values.push_default();
+        self.nulls.append_null();
+    }
+
     /// Forgets all rows from `rows` on.
     pub fn truncate(&mut self, rows: usize) {
         self.values.truncate(rows);

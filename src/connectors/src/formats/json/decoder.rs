@@ -39,14 +39,14 @@ impl Decoder {
             None if options.fail_on_missing_field => {
                 return Err(invalid(
                     table,
-                    "`json.fail-on-missing-field` is not supported for tables with nested columns",
-                    "leave it out, or declare only columns of simple types",
+                    "`json.fail-on-missing-field` is not supported for tables with arrays or maps",
+                    "leave it out, or declare only columns of simple types and rows",
                 ));
             }
             None if schema.fields().iter().any(|field| has_bytes(field.data_type())) => {
                 return Err(invalid(
                     table,
-                    "BYTES in JSON is not supported for tables with nested columns",
+                    "BYTES in JSON is not supported for tables with arrays or maps",
                     "declare the bytes as STRING, which is their base64 text",
                 ));
             }

@@ -207,6 +207,7 @@ fn the_flat_decoder_agrees_with_arrow() {
         ("flag", DataType::Boolean),
         ("at", DataType::Timestamp(TimeUnit::Millisecond, None)),
         ("day", DataType::Date32),
+        ("row", row()),
     ]);
     for _ in 0..300 {
         let messages: Vec<Vec<u8>> = (0..random.random_range(1..40)).map(|_| message(&mut random)).collect();
@@ -228,6 +229,7 @@ fn message(random: &mut StdRng) -> Vec<u8> {
         ("day", timestamp(random)[..10].into()),
         ("unread", serde_json::json!({"a": [1, "]", {"b": null}], "c": text(random)})),
         ("more", text(random).into()),
+        ("row", row_of(random)),
     ];
     fields.retain(|_| random.random_range(0..8) > 0);
     if random.random_range(0..4) == 0 {
@@ -244,6 +246,22 @@ fn message(random: &mut StdRng) -> Vec<u8> {
     let space = if random.random_range(0..3) == 0 { " " } else { "" };
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\"{space}:{space}{value}")).collect();
     format!("{space}{{{space}{}{space}}}{space}", fields.join(&format!("{space},{space}"))).into_bytes()
+}
+
+/// A row of a text and of a row of a number.
+fn row() -> DataType {
+    let inner = DataType::Struct(vec![Field::new("number", DataType::Int64, true)].into());
+    DataType::Struct(vec![Field::new("text", DataType::Utf8, true), Field::new("inner", inner, true)].into())
+}
+
+fn row_of(random: &mut StdRng) -> serde_json::Value {
+    let inner = [serde_json::json!({"number": random.random::<i64>()}), serde_json::json!({}), serde_json::Value::Null];
+    let inner = inner[random.random_range(0..3)].clone();
+    match random.random_range(0..3) {
+        0 => serde_json::json!({"inner": inner}),
+        1 => serde_json::json!({"inner": inner, "unread": [{"text": 1}], "text": text(random)}),
+        _ => serde_json::json!({"text": text(random), "number": 7}),
+    }
 }
 
 fn text(random: &mut StdRng) -> String {
@@ -277,8 +295,38 @@ fn rows_arrays_and_maps_are_read() {
 }
 
 #[test]
-fn bytes_beside_nested_columns_are_refused() {
-    let row = DataType::Struct(vec![Field::new("x", DataType::Binary, true)].into());
-    let refused = Decoder::new(&table(), schema(&[("r", row)]), CAREFUL, 16).err().unwrap();
+fn a_later_row_of_the_same_name_replaces_an_earlier_one() {
+    for (value, expected) in [
+        (r#"{"text":"a","inner":{"number":1}},"v":{"text":"b"}"#, "{text: b, inner: }"),
+        (r#"{"inner":{"number":1},"inner":{}}"#, "{text: , inner: {number: }}"),
+        (r#"{"text":"a"},"v":null"#, ""),
+        (r#"{"inner":[]}"#, "refused: the field `v.inner` is no object"),
+        (r#"{"inner":{"number":"x"}}"#, "refused: the field `v.inner.number` is no whole number that fits the column"),
+    ] {
+        assert_eq!(one(row(), value), expected, "{value}");
+    }
+}
+
+#[test]
+fn faults_within_rows_follow_the_tables_rules() {
+    let columns = schema(&[("v", row()), ("after", DataType::Int64)]);
+    let messages = [r#"{"v":{"inner":7,"text":"kept"},"after":1}"#, r#"{"v":"x","after":2}"#];
+    let (rows, undecodable) = decode(LENIENT, columns.clone(), &messages);
+    let shown = arrow::util::display::array_value_to_string;
+    let rows = rows.unwrap();
+    assert_eq!(shown(rows.column(0), 0).unwrap(), "{text: kept, inner: }");
+    assert!(rows.column(0).is_null(1));
+    assert_eq!((shown(rows.column(1), 1).unwrap().as_str(), undecodable), ("2", 2));
+    let strict = JsonOptions { fail_on_missing_field: true, ..CAREFUL };
+    let reason = |message: &str| decode(strict, columns.clone(), &[message]).0.unwrap_err().reason;
+    assert_eq!(reason(r#"{"v":{"inner":null},"after":1}"#), "the field `v.text` is missing");
+    assert_eq!(reason(r#"{"v":{"text":"a"},"after":1}"#), "the field `v.inner` is missing");
+    assert!(decode(strict, columns.clone(), &[r#"{"v":null,"after":1}"#]).0.is_ok());
+}
+
+#[test]
+fn bytes_beside_arrays_are_refused() {
+    let array = DataType::List(Arc::new(Field::new_list_field(DataType::Binary, true)));
+    let refused = Decoder::new(&table(), schema(&[("r", array)]), CAREFUL, 16).err().unwrap();
     assert!(refused.message.contains("BYTES"), "{}", refused.message);
 }

@@ -1,7 +1,7 @@
 //! JSON records, with Flink's meaning of its `json` format.
 //!
-//! - [`decoder::Decoder`] turns messages into columns. Flat schemas go through a decoder that looks only at the fields
-//!   asked for ([`flat`]); schemas with rows, arrays or maps go through arrow's ([`nested`]).
+//! - [`decoder::Decoder`] turns messages into columns. Schemas of simple types and rows go through a decoder that looks only
+//!   at the fields asked for ([`flat`]); schemas with arrays or maps go through arrow's ([`nested`]).
 //! - [`encoder::Encoder`] writes rows.
 //!
 //! Where this differs from Flink: a text after the first JSON value of a record makes the record undecodable (Flink
@@ -11,6 +11,7 @@ pub(super) mod columns;
 pub mod decoder;
 pub mod encoder;
 mod flat;
+mod layout;
 mod nested;
 pub(super) mod scan;
 

@@ -1,4 +1,4 @@
-//! JSON for schemas with rows, arrays or maps, by arrow's own decoder. Messages are fed one by one; the number of rows
+//! JSON for schemas with arrays or maps, by arrow's own decoder. Messages are fed one by one; the number of rows
 //! must come out as the number of messages, otherwise a message held none or several objects.
 
 use arrow::array::RecordBatch;
