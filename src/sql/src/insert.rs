@@ -4,7 +4,7 @@ use sqlparser::ast::{Query, Select, SelectItem, SetExpr, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::Expression;
 
-use crate::bind::{Binder, Scope, Typed, assign};
+use crate::bind::{Binder, Scope, Typed, assign_written};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, conjunction};
 use crate::settings::NotNull;
@@ -123,7 +123,7 @@ fn list(fields: &[Field]) -> String {
 
 fn assigned(value: Typed, field: &Field, source: Option<&str>, span: Span, table: &Table) -> Result<Typed> {
     let from = types::name(&value.data_type);
-    assign(value, &field.data_type, span).unwrap_or_else(|| {
+    assign_written(value, &field.data_type, span).unwrap_or_else(|| {
         let to = types::name(&field.data_type);
         let what = source.map_or("the value".to_string(), |source| format!("the query's column `{source}`"));
         let message = format!("{what} is {from} but `{}`.`{}` is {to}", table.table.name, field.name);

@@ -54,8 +54,16 @@ fn part_by_part(value: &Typed, to: &SqlType, on_error: OnError, span: Span) -> R
 }
 
 /// The value for a table's column of this type, if it goes in without a CAST.
-pub(crate) fn assign(value: Typed, to: &DataType, span: Span) -> Option<Result<Typed>> {
+pub(super) fn assign(value: Typed, to: &DataType, span: Span) -> Option<Result<Typed>> {
     types::assignable(&value.data_type, to).then(|| explicit(value, &SqlType::of(to), OnError::Fail, span))
+}
+
+/// The same for a column that is written: a whole number goes into a STRING too, for which Flink wants a CAST.
+pub(crate) fn assign_written(value: Typed, to: &DataType, span: Span) -> Option<Result<Typed>> {
+    if is_whole(&value.data_type) && *to == DataType::Utf8 {
+        return Some(explicit(value, &SqlType::of(to), OnError::Fail, span));
+    }
+    assign(value, to, span)
 }
 
 /// VARCHAR(n) cuts, CHAR(n) also fills up with spaces.

@@ -10,7 +10,7 @@ mod operator;
 mod scope;
 mod typed;
 
-pub(crate) use cast::assign;
+pub(crate) use cast::assign_written;
 pub(crate) use expression::{Binder, Grouping};
 pub(crate) use function::{aggregate_function, is_aggregate, positional, refuse_clauses};
 pub(crate) use literal::interval_ms;

@@ -26,6 +26,14 @@ impl Scope {
         Self { columns, outer: 0 }
     }
 
+    /// The same columns with these names before them, if there is one for each.
+    pub(crate) fn with_owners(mut self, owners: Vec<Option<String>>) -> Self {
+        if owners.len() == self.columns.len() {
+            self.columns.iter_mut().zip(owners).for_each(|((owner, _), name)| *owner = name);
+        }
+        self
+    }
+
     /// The scope of a subquery's condition: behind the `width` columns around it, which it can name, its own.
     pub(crate) fn within(self, outer: &Self, width: usize) -> Self {
         let hidden = (None, Field::plain("", arrow_schema::DataType::Null, true));

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
 
 use super::join::{joined, settled};
-use super::{Planner, lateral, pattern, temporal, unnest, values, window};
+use super::{Planner, alias, lateral, pattern, temporal, unnest, values, window};
 use crate::bind::{Binder, Scope, compare};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -98,6 +98,10 @@ impl Planner<'_> {
                 let arguments = window::arguments_of(function)?;
                 let called = window::Called { name: function.name.to_string(), span: function.name.span(), arguments };
                 aliased(self.windowed(&called)?, alias.as_ref(), None)
+            }
+            TableFactor::Derived { lateral: false, subquery, alias: None, sample: None } => {
+                let relation = self.query(subquery)?;
+                Ok(Source { scope: Scope::of(&relation, None).with_owners(alias::owners(subquery)), relation })
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 aliased(self.query(subquery)?, alias.as_ref(), None)

@@ -1,6 +1,7 @@
 //! Queries: from their syntax to relations. Only what has a streaming plan passes; the rest is refused where it stands.
 
 mod aggregate;
+mod alias;
 mod call;
 mod frame;
 mod from;

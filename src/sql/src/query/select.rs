@@ -5,7 +5,7 @@ use sqlparser::tokenizer::Span;
 
 use super::from::Source;
 use super::join::{absorbed, settled};
-use super::{Planner, aggregate, over};
+use super::{Planner, aggregate, alias, over};
 use crate::bind::{Binder, Typed};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role, conjuncts};
@@ -15,6 +15,8 @@ impl Planner<'_> {
         let start = select.select_token.0.span;
         refuse_clauses(select, start)?;
         let Source { relation, scope } = self.from(&select.from)?;
+        let qualified = alias::qualified(select, &scope);
+        let select = qualified.as_ref().unwrap_or(select);
         let relation = match &select.selection {
             Some(condition) => self.restricted(relation, Binder::over(&scope), condition, "WHERE")?,
             None => relation,
