@@ -31,13 +31,11 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
     }
 }
 
-/// The same expression with another one in the place of every column.
-pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expression) -> Expression {
-    let deep = |inner: &Expression| substitute(inner, column);
-    let boxed = |inner: &Expression| Box::new(substitute(inner, column));
+/// The same expression with others in the places of those directly below it.
+pub(crate) fn with_children(expression: &Expression, each: &dyn Fn(&Expression) -> Expression) -> Expression {
+    let boxed = |inner: &Expression| Box::new(each(inner));
     match expression {
-        Expression::Column(place) => column(*place),
-        Expression::Literal(literal) => Expression::Literal(literal.clone()),
+        Expression::Column(_) | Expression::Literal(_) => expression.clone(),
         Expression::Binary { left, operator, right } => {
             Expression::Binary { left: boxed(left), operator: *operator, right: boxed(right) }
         }
@@ -50,12 +48,12 @@ pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expr
             Expression::Cast { expression: boxed(expression), to: to.clone(), or_null: *or_null }
         }
         Expression::Case { branches, otherwise } => Expression::Case {
-            branches: branches.iter().map(|(condition, value)| (deep(condition), deep(value))).collect(),
+            branches: branches.iter().map(|(condition, value)| (each(condition), each(value))).collect(),
             otherwise: otherwise.as_deref().map(boxed),
         },
         Expression::InList { expression, list, negated } => Expression::InList {
             expression: boxed(expression),
-            list: list.iter().map(deep).collect(),
+            list: list.iter().map(each).collect(),
             negated: *negated,
         },
         Expression::Like { expression, pattern, escape, negated } => Expression::Like {
@@ -67,22 +65,33 @@ pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expr
         Expression::Required { expression, column } => {
             Expression::Required { expression: boxed(expression), column: column.clone() }
         }
-        Expression::Field { expression, place } => match deep(expression) {
-            Expression::Construct { mut parts, .. } if *place < parts.len() => parts.swap_remove(*place),
-            row => Expression::Field { expression: Box::new(row), place: *place },
-        },
+        Expression::Field { expression, place } => Expression::Field { expression: boxed(expression), place: *place },
         Expression::Element { expression, index } => {
             Expression::Element { expression: boxed(expression), index: boxed(index) }
         }
         Expression::Cardinality(inner) => Expression::Cardinality(boxed(inner)),
         Expression::Construct { of, parts } => {
-            Expression::Construct { of: of.clone(), parts: parts.iter().map(deep).collect() }
+            Expression::Construct { of: of.clone(), parts: parts.iter().map(each).collect() }
         }
         Expression::Call { function, arguments, returns } => Expression::Call {
             function: function.clone(),
-            arguments: arguments.iter().map(deep).collect(),
+            arguments: arguments.iter().map(each).collect(),
             returns: returns.clone(),
         },
+    }
+}
+
+/// The same expression with another one in the place of every column.
+pub(crate) fn substitute(expression: &Expression, column: &dyn Fn(usize) -> Expression) -> Expression {
+    if let Expression::Column(place) = expression {
+        return column(*place);
+    }
+    match with_children(expression, &|inner| substitute(inner, column)) {
+        Expression::Field { expression, place } => match *expression {
+            Expression::Construct { mut parts, .. } if place < parts.len() => parts.swap_remove(place),
+            row => Expression::Field { expression: Box::new(row), place },
+        },
+        other => other,
     }
 }
 

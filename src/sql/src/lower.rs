@@ -16,7 +16,7 @@ use tidemill_plan::{
 use crate::changelog::{Wanted, chosen, needed, only_grows, read_as, taken_by};
 use crate::error::{Result, SqlError};
 use crate::expressions::{handed_on, substitute};
-use crate::optimise::{ScanColumns, needed_of_tables, prune, simplify};
+use crate::optimise::{ScanColumns, narrow, needed_of_tables, prune, simplify};
 use crate::relation::{Field, Node, Relation};
 use crate::session::{Inserted, Script};
 use crate::settings::Settings;
@@ -40,7 +40,9 @@ pub(crate) fn lower(script: &Script) -> Result<StreamPlan> {
         let (relation, _) = prune(relation, &needed, &tables);
         layout.sink(relation, inserted)?;
     }
-    Ok(StreamPlan { nodes: layout.nodes })
+    let mut plan = StreamPlan { nodes: layout.nodes };
+    narrow(&mut plan);
+    Ok(plan)
 }
 
 fn all_columns(relation: &Relation) -> BTreeSet<usize> {
