@@ -118,6 +118,25 @@ fn the_rows_are_the_same_for_any_number_of_splits_and_agree_with_their_json() {
 }
 
 #[test]
+fn nothing_is_read_of_a_split_that_is_held() {
+    let source = source(&[&OPTIONS[..], &[("splits", "3")]].concat()).unwrap();
+    let mut reader = source.reader(assigned(&*source)).unwrap();
+    let batches = |reader: &mut dyn SourceReader| {
+        let mut rows = [0; 3];
+        while let Polled::Batch { split, rows: batch } = reader.poll(1000).unwrap() {
+            rows[split] += batch.num_rows();
+        }
+        rows
+    };
+    reader.hold(&[false, true, false]);
+    assert_eq!(batches(&mut *reader), [1667, 0, 1666]);
+    assert!(matches!(reader.poll(10).unwrap(), Polled::PendingFor { .. }), "the table has not ended");
+    reader.hold(&[]);
+    assert_eq!(batches(&mut *reader), [0, 1667, 0]);
+    assert!(matches!(reader.poll(10).unwrap(), Polled::Finished));
+}
+
+#[test]
 fn a_restored_reader_goes_on_where_the_other_stopped() {
     let source = source(&OPTIONS).unwrap();
     let mut first = source.reader(assigned(&*source)).unwrap();

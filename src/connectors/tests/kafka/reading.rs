@@ -36,6 +36,24 @@ fn a_bounded_table_is_read_to_the_end_it_had_and_no_further() {
 
 #[test]
 #[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
+fn nothing_is_read_of_a_partition_that_is_held() {
+    let broker = broker();
+    let topic = broker.topic(3);
+    for partition in 0..3u64 {
+        broker.send(&topic, partition as i32, &views(partition * 5000..(partition + 1) * 5000));
+    }
+    let source = broker.source(&topic, &[BOUNDED]).unwrap();
+    let mut reader = source.reader(assigned(&*source, None)).unwrap();
+    reader.hold(&[false, true, false]);
+    let mut rows = read(&mut *reader, |rows| rows.len() >= 10_000).unwrap();
+    assert_eq!(reader.positions()[1], json!({ "offset": 0, "end": 5000 }));
+    reader.hold(&[]);
+    rows.extend(to_the_end(&mut *reader).unwrap());
+    assert_eq!(sorted(rows), plain(views(0..15_000)));
+}
+
+#[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
 fn an_empty_topic_ends_at_once() {
     let broker = broker();
     let source = broker.source(&broker.topic(2), &[BOUNDED]).unwrap();

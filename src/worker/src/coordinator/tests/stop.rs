@@ -119,7 +119,9 @@ fn a_job_at_the_end_of_its_inputs_takes_a_last_checkpoint_and_can_then_be_stoppe
     let mut drive = Drive::running(spec(2));
     for worker in [0, 1] {
         let source = SourceStatus { table: "views".into(), records: 7, ..SourceStatus::default() };
-        drive.engine(worker, EngineEvent::Progress(EngineProgress { sources: vec![source], ..Default::default() }));
+        let late = [("window".to_string(), 2), (format!("rank-{worker}"), 1)].into();
+        let progress = EngineProgress { sources: vec![source], late, ..Default::default() };
+        drive.engine(worker, EngineEvent::Progress(progress));
     }
     drive.engine(1, EngineEvent::Finished);
     assert_eq!(drive.checkpoints_asked(), [] as [u64; 0]);
@@ -128,6 +130,8 @@ fn a_job_at_the_end_of_its_inputs_takes_a_last_checkpoint_and_can_then_be_stoppe
     drive.checkpoint(2, 1);
     assert_eq!((drive.phase(), drive.kills()), (JobPhase::Finished, 2));
     assert_eq!(drive.status().sources[0].records, 14, "what was read is told after the end, too");
+    let late = [("rank-0", 1), ("rank-1", 1), ("window", 4)].map(|(operator, rows)| (operator.to_string(), rows));
+    assert_eq!(drive.status().late, late.into());
     drive.ask(SNAPSHOT).unwrap();
     assert!(matches!(drive.phase(), JobPhase::Stopped { snapshot: Some(_) }));
 }
