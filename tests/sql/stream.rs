@@ -7,13 +7,15 @@ use std::sync::Arc;
 use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, Int8Array, Int32Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMillisecondType};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMillisecondType};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tidemill_engine::change;
+use tidemill_engine::connector::Lookup;
 use tidemill_engine::driver::Driver;
 use tidemill_engine::element::{Element, Watermark};
 use tidemill_engine::expression::Evaluator;
+use tidemill_engine::lookup::Lookups;
 use tidemill_plan::{Change, Changelog, NodeKind, PlanNode, Source, StreamPlan};
 
 use crate::case::{Arrival, File, Input};
@@ -51,7 +53,11 @@ const BEGINS_MS: i64 = 1_800_000_000_000;
 /// What the stream's changes add up to.
 pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arrival: Arrival) -> Result<Table, String> {
     let (mut parallelism, mut random) = (parallelism, SmallRng::seed_from_u64(seed));
-    let mut driver = Driver::new(plan, parallelism, seed).map_err(|problem| format!("{problem:?}"))?;
+    let lookups = lookups(file, plan)?;
+    let opened = |parallelism: usize, seed: u64| {
+        Driver::with_lookups(plan, parallelism, seed, &lookups).map_err(|problem| format!("{problem:?}"))
+    };
+    let mut driver = opened(parallelism, seed)?;
     driver.now_ms = BEGINS_MS;
     let mut feeds = feeds(file, plan, arrival, &mut random)?;
     let total: usize = feeds.iter().map(|feed| feed.elements.len()).sum();
@@ -77,7 +83,7 @@ pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arriva
             if !feeds.iter().any(|feed| feed.in_order) {
                 parallelism = random.random_range(1..=4);
             }
-            driver = Driver::new(plan, parallelism, seed ^ 7).map_err(|problem| format!("{problem:?}"))?;
+            driver = opened(parallelism, seed ^ 7)?;
             driver.now_ms = now_ms;
             driver.restore(&snapshot).map_err(|problem| format!("{problem:?}"))?;
         }
@@ -140,20 +146,50 @@ fn rows_of(file: &File, node: &PlanNode, source: &Source) -> Result<RecordBatch,
     if source.table.connector == "values" {
         return numbered(node, source);
     }
-    let input = file.inputs.iter().find(|input| input.name == source.table.name).ok_or("the table has no rows")?;
-    let all = schema(input)?;
-    let fields = node.schema.fields().iter();
-    let columns = fields.map(|field| {
-        let place = all.index_of(field.name()).map_err(|error| error.to_string())?;
-        cells::parsed(input, place, field.data_type())
-    });
-    let mut columns = columns.collect::<Result<Vec<ArrayRef>, String>>()?;
+    let input = input_of(file, &source.table)?;
+    let mut columns = columns_of(input, &node.schema)?;
     if let Some(additions) = &input.additions {
         let changes = additions.iter().map(|added| if *added { Change::Insert } else { Change::Delete } as i8);
         columns.push(Arc::new(changes.collect::<Int8Array>()));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(input.rows.len()));
     RecordBatch::try_new_with_options(node.batch_schema(), columns, &options).map_err(|error| error.to_string())
+}
+
+fn input_of<'a>(file: &'a File, table: &tidemill_plan::Table) -> Result<&'a Input, String> {
+    file.inputs.iter().find(|input| input.name == table.name).ok_or("the table has no rows".to_string())
+}
+
+/// These columns of a table's rows.
+fn columns_of(input: &Input, wanted: &Schema) -> Result<Vec<ArrayRef>, String> {
+    let all = schema(input)?;
+    let column = |field: &Arc<Field>| {
+        let place = all.index_of(field.name()).map_err(|error| error.to_string())?;
+        cells::parsed(input, place, field.data_type())
+    };
+    wanted.fields().iter().map(column).collect()
+}
+
+/// The tables that a plan looks up in, with the file's rows.
+fn lookups(file: &File, plan: &StreamPlan) -> Result<Lookups, String> {
+    let mut lookups = Lookups::default();
+    for node in &plan.nodes {
+        if let NodeKind::LookupJoin(join) = &node.kind {
+            let columns = columns_of(input_of(file, &join.table)?, &join.table_schema)?;
+            let rows = RecordBatch::try_new(join.table_schema.clone(), columns).map_err(|error| error.to_string())?;
+            lookups.open(&node.uid, join, Arc::new(Constant(rows))).map_err(|problem| format!("{problem:?}"))?;
+        }
+    }
+    Ok(lookups)
+}
+
+/// Rows that are looked up in, and never change.
+struct Constant(RecordBatch);
+
+impl Lookup for Constant {
+    fn load(&self) -> tidemill_engine::connector::Result<Vec<RecordBatch>> {
+        Ok(vec![self.0.clone()])
+    }
 }
 
 /// The numbered rows of a query without tables.

@@ -18,6 +18,8 @@ pub mod formats;
 pub mod generator;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "filesystem")]
+mod lookup;
 pub mod options;
 #[cfg(feature = "print")]
 pub mod print;

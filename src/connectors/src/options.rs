@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use tidemill_engine::connector::{Result, TaskContext};
 use tidemill_model::status::{Problem, ProblemKind};
@@ -59,6 +60,24 @@ impl<'a> Options<'a> {
         match self.parsed::<u64>(name, "a whole number of at least 1")? {
             Some(0) => Err(self.bad_value(name, "0", "is too small", "a whole number of at least 1")),
             other => Ok(other),
+        }
+    }
+
+    /// A time as Flink writes it: `10 s`, `500ms`, `1 min`.
+    pub fn duration(&self, name: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.optional(name) else { return Ok(None) };
+        match measure(text, DURATIONS) {
+            Some(millis) => Ok(Some(Duration::from_millis(millis))),
+            None => Err(self.bad_value(name, text, "is not a duration", "one such as `10 s`, `500 ms` or `1 min`")),
+        }
+    }
+
+    /// A number of bytes as Flink writes it: `128MB`, `64 kb`, `1024`.
+    pub fn bytes(&self, name: &str) -> Result<Option<u64>> {
+        let Some(text) = self.optional(name) else { return Ok(None) };
+        match measure(text, SIZES) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(self.bad_value(name, text, "is not a size", "one such as `128 mb`, `64 kb` or `1 g`")),
         }
     }
 
@@ -166,6 +185,33 @@ pub(crate) fn wrong_direction(table: &Table, can: &str, cannot: &str) -> Problem
     )
 }
 
+/// Words for one unit, and how much it is.
+type Units = [(&'static [&'static str], u64)];
+
+const DURATIONS: &Units = &[
+    (&["", "ms", "milli", "millis", "millisecond", "milliseconds"], 1),
+    (&["s", "sec", "secs", "second", "seconds"], 1_000),
+    (&["m", "min", "minute", "minutes"], 60_000),
+    (&["h", "hour", "hours"], 3_600_000),
+    (&["d", "day", "days"], 86_400_000),
+];
+const SIZES: &Units = &[
+    (&["", "b", "bytes"], 1),
+    (&["k", "kb", "kibibytes"], 1 << 10),
+    (&["m", "mb", "mebibytes"], 1 << 20),
+    (&["g", "gb", "gibibytes"], 1 << 30),
+    (&["t", "tb", "tebibytes"], 1 << 40),
+];
+
+/// A whole number and a unit.
+fn measure(text: &str, units: &Units) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let unit = unit.trim().to_ascii_lowercase();
+    let (_, factor) = units.iter().find(|(words, _)| words.contains(&unit.as_str()))?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
 fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
@@ -245,6 +291,23 @@ mod tests {
         assert!(options.positive("rate").is_err());
         assert!(options.flag("on").is_err());
         assert!(options.choice("mode", &[("slow", 1)]).unwrap_err().remedy.contains("`slow`"));
+    }
+
+    #[test]
+    fn times_and_sizes_are_read_as_flink_writes_them() {
+        assert_eq!(measure("10 s", DURATIONS), Some(10_000));
+        assert_eq!(measure(" 1min ", DURATIONS), Some(60_000));
+        assert_eq!(measure("7", DURATIONS), Some(7));
+        assert_eq!(measure("128MB", SIZES), Some(128 << 20));
+        assert_eq!(measure("5", SIZES), Some(5));
+        for wrong in ["", "s", "ten s", "1.5 s", "1 week", "99999999999999999999 d"] {
+            assert_eq!(measure(wrong, DURATIONS), None, "{wrong}");
+        }
+        let table = table(&[("interval", "soon"), ("size", "1 x")]);
+        let options = Options::new(&table);
+        assert!(options.duration("interval").unwrap_err().message.contains("`soon` of the option `interval`"));
+        assert!(options.bytes("size").is_err());
+        assert_eq!(options.duration("other").unwrap(), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -28,6 +29,18 @@ pub trait Connector: Send + Sync {
     /// Opens a table for reading. `schema` holds the columns that readers must deliver, in this order; it is a part of
     /// the table's columns. Checks options; may block, within a timeout.
     fn source(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Source>>;
+
+    /// Opens a table for looking up rows by key. `schema` holds all of the table's stored columns, in table order.
+    /// Checks options; may block, within a timeout.
+    fn lookup(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Lookup>> {
+        let _ = (schema, context);
+        Err(Problem {
+            kind: tidemill_model::status::ProblemKind::InvalidOption,
+            object: table.name.clone(),
+            message: format!("a table of the connector `{}` cannot be looked up in", table.connector),
+            remedy: "look up in a table of the connector `filesystem`, or join without FOR SYSTEM_TIME AS OF".into(),
+        })
+    }
 
     /// Opens a table for writing. `schema` has the rows that writers get. Checks options; may block, within a timeout.
     fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>>;
@@ -61,6 +74,26 @@ pub trait Source: Send + Sync {
 
     /// Whether every split ends.
     fn bounded(&self) -> bool;
+}
+
+/// A table that rows are looked up in: the engine loads it whole, keeps it in memory, and finds rows by key itself.
+pub trait Lookup: Send + Sync {
+    /// All rows that the table holds now. Called before the dataflow starts and on helper threads; may block.
+    fn load(&self) -> Result<Vec<RecordBatch>>;
+
+    /// When what was loaded has to be loaded anew; none if it serves for as long as the engine runs.
+    fn reload(&self) -> Option<Reload> {
+        None
+    }
+}
+
+/// How often a table is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// So long after the former loading has ended.
+    After(Duration),
+    /// So long after the former loading has begun, or as soon as it has ended.
+    Every(Duration),
 }
 
 /// A part of a table that is read in order, such as a Kafka partition.

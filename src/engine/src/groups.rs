@@ -11,6 +11,9 @@ use arrow::row::{RowConverter, SortField};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+/// The group of a key that is not known.
+pub const NO_GROUP: u32 = u32::MAX;
+
 /// Numbers the distinct keys from 0 in the order of their first appearance.
 pub struct GroupTable {
     table: HashTable<u32>,
@@ -136,6 +139,44 @@ impl GroupTable {
                         }
                     });
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts each row's group into `groups`, [`NO_GROUP`] for a key that has none.
+    pub fn find(&self, columns: &[ArrayRef], hashes: &[u64], groups: &mut Vec<u32>) -> Result<(), ArrowError> {
+        groups.clear();
+        let found = |hash: u64, is_same: &dyn Fn(u32) -> bool| {
+            self.table.find(hash, |group| is_same(*group)).copied().unwrap_or(NO_GROUP)
+        };
+        let rows = hashes.iter().copied().enumerate();
+        match &self.keys {
+            Keys::Unit => groups.resize(hashes.len(), if self.hashes.is_empty() { NO_GROUP } else { 0 }),
+            Keys::Text { bytes, ends, null } => {
+                let values = columns[0].as_string::<i32>();
+                groups.extend(rows.map(|(row, hash)| match values.is_null(row) {
+                    true => null.unwrap_or(NO_GROUP),
+                    false => found(hash, &|group| {
+                        self.hashes[group as usize] == hash && at(bytes, ends, group) == values.value(row).as_bytes()
+                    }),
+                }));
+            }
+            Keys::Integer { values: stored, null, .. } => {
+                let column = cast(&columns[0], &DataType::Int64)?;
+                let values = column.as_primitive::<Int64Type>();
+                groups.extend(rows.map(|(row, hash)| match values.is_null(row) {
+                    true => null.unwrap_or(NO_GROUP),
+                    false => found(hash, &|group| stored[group as usize] == values.value(row)),
+                }));
+            }
+            Keys::Rows { converter, bytes, ends } => {
+                let values = converter.convert_columns(columns)?;
+                groups.extend(rows.map(|(row, hash)| {
+                    found(hash, &|group| {
+                        self.hashes[group as usize] == hash && at(bytes, ends, group) == values.row(row).data()
+                    })
+                }));
             }
         }
         Ok(())
@@ -273,6 +314,35 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("a"), None, Some("a")]));
         let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true, true]));
         check(vec![texts, flags], &[0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn known_keys_are_found_and_others_are_not() {
+        let texts = |texts: Vec<Option<&str>>| Arc::new(StringArray::from(texts)) as ArrayRef;
+        let numbers = |numbers: Vec<Option<i32>>| Arc::new(Int32Array::from(numbers)) as ArrayRef;
+        let check = |known: Vec<ArrayRef>, asked: Vec<ArrayRef>, expected: &[u32]| {
+            let types: Vec<DataType> = known.iter().map(|column| column.data_type().clone()).collect();
+            let mut table = GroupTable::new(&types).unwrap();
+            let (mut hashes, mut groups) = (Vec::new(), Vec::new());
+            hash_rows(&asked, asked.first().map_or(1, |column| column.len()), &mut hashes);
+            table.find(&asked, &hashes, &mut groups).unwrap();
+            assert!(groups.iter().all(|group| *group == NO_GROUP), "nothing is known yet");
+            intern(&mut table, &known);
+            table.find(&asked, &hashes, &mut groups).unwrap();
+            assert_eq!(groups, expected);
+        };
+        let asked = vec![Some("b"), None, Some(""), Some("a")];
+        check(vec![texts(vec![Some("a"), Some(""), None])], vec![texts(asked.clone())], &[NO_GROUP, 2, 1, 0]);
+        check(vec![texts(vec![Some("a")])], vec![texts(asked)], &[NO_GROUP, NO_GROUP, NO_GROUP, 0]);
+        check(
+            vec![numbers(vec![None, Some(7)])],
+            vec![numbers(vec![Some(7), Some(0), None])],
+            &[1, NO_GROUP, 0],
+        );
+        let pair = |text: &str, number: i32| vec![texts(vec![Some(text)]), numbers(vec![Some(number)])];
+        check(pair("a", 1), pair("a", 1), &[0]);
+        check(pair("a", 1), pair("a", 2), &[NO_GROUP]);
+        check(vec![], vec![], &[0]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod driver;
 pub mod element;
 pub mod expression;
 pub mod hash;
+pub mod lookup;
 mod nested;
 pub mod operator;
 pub mod operators;

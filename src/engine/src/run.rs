@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::checkpoint::{Claims, Collector, CommitJob, Committers, Parts, Uploads};
 use crate::connector::{Connectors, Result, Sink, Source, Split, TaskContext};
+use crate::lookup::Lookups;
 use crate::operator::internal;
 use crate::progress::Board;
 use crate::restore::{Places, Restored, restore};
@@ -35,6 +36,7 @@ pub struct Job {
     pub stages: Stages,
     pub sources: Vec<OpenSource>,
     pub sinks: Vec<Arc<OpenSink>>,
+    pub lookups: Lookups,
     /// The groups whose sources wait for each other.
     pub alignments: Vec<AlignmentGroup>,
     pub restored: Restored,
@@ -200,6 +202,7 @@ fn attend(
         if running && reported.elapsed() >= REPORT {
             reported = Instant::now();
             let mut progress = job.shared.board.sum();
+            progress.problems.extend(job.lookups.problems());
             progress.problems.extend(storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone());
             events(EngineEvent::Progress(progress));
         }
@@ -219,6 +222,7 @@ fn open(
     let stages = cut(&plan, start.job.parallelism()).map_err(|error| internal("plan", error))?;
     let mut sources = Vec::new();
     let mut sinks = Vec::new();
+    let mut lookups = Lookups::default();
     for (node, planned) in plan.nodes.iter().enumerate() {
         let context = context(start, planned);
         match &planned.kind {
@@ -241,6 +245,11 @@ fn open(
                 let (uid, table) = (planned.uid.clone(), sink.table.name.clone());
                 sinks.push(Arc::new(OpenSink { uid, node, table, sink: opened }));
             }
+            NodeKind::LookupJoin(join) => {
+                let connector = connector(connectors, &join.table)?;
+                let opened = connector.lookup(&join.table, join.table_schema.clone(), &context)?;
+                lookups.open(&planned.uid, join, opened)?;
+            }
             NodeKind::Calc(_)
             | NodeKind::Expand(_)
             | NodeKind::Unnest(_)
@@ -251,7 +260,6 @@ fn open(
             | NodeKind::Join(_)
             | NodeKind::IntervalJoin(_)
             | NodeKind::TemporalJoin(_)
-            | NodeKind::LookupJoin(_)
             | NodeKind::Rank(_)
             | NodeKind::Deduplicate(_)
             | NodeKind::Normalize(_)
@@ -261,7 +269,7 @@ fn open(
             | NodeKind::Union => {}
         }
     }
-    let places = places(&plan, &stages, start)?;
+    let places = places(&plan, &stages, &lookups, start)?;
     let stateful = places.layouts.len();
     let restored = match &start.restore {
         None => Restored::default(),
@@ -286,7 +294,7 @@ fn open(
         built: AtomicUsize::new(0),
     };
     let alignments = alignments(&plan);
-    Ok(Job { plan, stages, sources, sinks, alignments, restored, shared, stateful })
+    Ok(Job { plan, stages, sources, sinks, lookups, alignments, restored, shared, stateful })
 }
 
 /// The groups of the plan's sources; each hears of its members as often as the one that wants it most.
@@ -327,10 +335,10 @@ fn connector<'a>(
 }
 
 /// What the plan has places for, found by building its chains once.
-fn places(plan: &StreamPlan, stages: &Stages, start: &EngineStart) -> Result<Places> {
+fn places(plan: &StreamPlan, stages: &Stages, lookups: &Lookups, start: &EngineStart) -> Result<Places> {
     let mut layouts = std::collections::BTreeMap::new();
     for stage in &stages.stages {
-        let chain = stage.chain(plan, KeyGroupRange::ALL).map_err(|error| internal("plan", error))?;
+        let chain = stage.chain(plan, KeyGroupRange::ALL, lookups).map_err(|error| internal("plan", error))?;
         layouts.extend(chain.layouts().map(|(uid, layout)| (uid.to_string(), layout)));
     }
     let sources: BTreeSet<String> = plan.sources().map(|(node, _)| node.uid.clone()).collect();

@@ -4,8 +4,9 @@
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{Changelog, JoinOn, NodeKind, PlanNode, StreamPlan};
 
+use crate::lookup::Lookups;
 use crate::operator::Chain;
-use crate::operators;
+use crate::operators::{self, Spec};
 
 /// A plan, cut into stages; every stage's inputs stand before it.
 #[derive(Clone, Debug, PartialEq)]
@@ -233,13 +234,15 @@ impl Stage {
         }
     }
 
-    /// The stage's operators, for the thread that owns the key groups `owned`.
-    pub fn chain(&self, plan: &StreamPlan, owned: KeyGroupRange) -> Result<Chain, BuildError> {
+    /// The stage's operators, for the thread that owns the key groups `owned`. `lookups` are the tables that rows are
+    /// looked up in.
+    pub fn chain(&self, plan: &StreamPlan, owned: KeyGroupRange, lookups: &Lookups) -> Result<Chain, BuildError> {
         let mut links = Vec::with_capacity(self.links.len());
         for link in &self.links {
             let node = &plan.nodes[link.node];
             let inputs: Vec<&PlanNode> = plan.inputs(node).collect();
-            let operator = operators::build(node, &inputs, link.part, owned)
+            let spec = Spec { node, inputs: &inputs, part: link.part, owned, lookup: lookups.of(&node.uid) };
+            let operator = operators::build(&spec)
                 .map_err(|reason| BuildError::Operator { uid: node.uid.clone(), reason })?;
             links.push((node.uid.clone(), operator));
         }

@@ -72,6 +72,13 @@ pub(crate) const UPSERT_KAFKA: &str = "upsert-kafka";
 /// The format whose records are changes.
 const DEBEZIUM: &str = "debezium-json";
 
+/// Whether rows of a table can be looked up by key, as far as the connector is known here.
+pub(crate) fn can_be_looked_up(table: &Table) -> bool {
+    const CANNOT: [&str; 9] =
+        ["blackhole", "datagen", "generator", "kafka", "log", "nexmark", "print", UPSERT_KAFKA, "kinesis"];
+    !CANNOT.contains(&table.connector.as_str())
+}
+
 /// The name of the format of a table's records.
 pub(crate) fn format_of(table: &Table) -> Option<&str> {
     table.options.get("value.format").or(table.options.get("format")).map(String::as_str)

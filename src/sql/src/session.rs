@@ -328,4 +328,8 @@ impl Tables for Session<'_> {
         debug_assert!(table.watermark.is_some() || table.columns.iter().all(|(field, _)| field.role != Role::Rowtime));
         Ok(table.scan())
     }
+
+    fn warn(&self, span: Span, message: String) {
+        self.warnings.borrow_mut().push(Warning { place: Place::from(span.start), message });
+    }
 }

@@ -11,4 +11,4 @@ mod probe;
 
 pub use application::ApplicationStore;
 pub use garbage::{Collected, Sweep};
-pub use open::{open, problem};
+pub use open::{open, open_to_read, problem};

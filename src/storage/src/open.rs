@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::local::LocalFileSystem;
+use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use tidemill_model::job::StorageSpec;
@@ -19,8 +20,26 @@ pub fn open(storage: &StorageSpec) -> Result<Arc<dyn ObjectStore>, Problem> {
     }
     match storage.uri.strip_prefix("s3://") {
         Some(rest) => open_s3(storage, rest),
-        None => Err(invalid(storage, "the scheme is not supported", "use s3://bucket/prefix or file:///folder")),
+        None => Err(unknown_scheme(storage)),
     }
+}
+
+/// Opens a store to read what lies below the URI, which may be one object as well: the store, and where the URI points to
+/// in it. Nothing is read or created yet.
+pub fn open_to_read(storage: &StorageSpec) -> Result<(Arc<dyn ObjectStore>, Path), Problem> {
+    let unreadable = |_| invalid(storage, "the path is not one of a file or folder", "write it without `..` and `//`");
+    if let Some(path) = storage.uri.strip_prefix("file://") {
+        let path = Path::from_absolute_path(path).map_err(unreadable)?;
+        return Ok((Arc::new(LocalFileSystem::new()), path));
+    }
+    let Some(rest) = storage.uri.strip_prefix("s3://") else { return Err(unknown_scheme(storage)) };
+    let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = Path::parse(path.trim_end_matches('/')).map_err(unreadable)?;
+    Ok((Arc::new(s3_bucket(storage, bucket)?), path))
+}
+
+fn unknown_scheme(storage: &StorageSpec) -> Problem {
+    invalid(storage, "the scheme is not supported", "use s3://bucket/prefix or file:///folder")
 }
 
 fn open_folder(storage: &StorageSpec, folder: &str) -> Result<Arc<dyn ObjectStore>, Problem> {
@@ -34,6 +53,14 @@ fn open_folder(storage: &StorageSpec, folder: &str) -> Result<Arc<dyn ObjectStor
 
 fn open_s3(storage: &StorageSpec, rest: &str) -> Result<Arc<dyn ObjectStore>, Problem> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let store = s3_bucket(storage, bucket)?;
+    Ok(match prefix.trim_matches('/') {
+        "" => Arc::new(store),
+        prefix => Arc::new(PrefixStore::new(store, prefix)),
+    })
+}
+
+fn s3_bucket(storage: &StorageSpec, bucket: &str) -> Result<AmazonS3, Problem> {
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
@@ -50,11 +77,7 @@ fn open_s3(storage: &StorageSpec, rest: &str) -> Result<Arc<dyn ObjectStore>, Pr
         })?;
         builder = builder.with_config(key, value);
     }
-    let store = builder.build().map_err(|error| problem(&storage.uri, "failed to open the bucket", &error))?;
-    Ok(match prefix.trim_matches('/') {
-        "" => Arc::new(store),
-        prefix => Arc::new(PrefixStore::new(store, prefix)),
-    })
+    builder.build().map_err(|error| problem(&storage.uri, "failed to open the bucket", &error))
 }
 
 /// A store's fault, as a problem of the object at `path`.

@@ -8,7 +8,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use tidemill_engine::connector::{Committer, Result};
 use tidemill_model::CheckpointId;
 use tidemill_model::status::{Problem, ProblemKind};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 /// An object is closed when it has this much. Chunks are never divided, and come back the same in a replay, so the
 /// objects do too.
@@ -24,12 +24,7 @@ pub struct PartCommitter {
 
 impl PartCommitter {
     pub fn new(table: String, store: Arc<dyn ObjectStore>, prefix: String, extension: &'static str) -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Problem {
-            kind: ProblemKind::Internal,
-            object: table.clone(),
-            message: format!("failed to start a runtime for writing objects: {error}"),
-            remedy: "check the process's limits on threads and files".into(),
-        })?;
+        let runtime = super::runtime(&table)?;
         Ok(Self { table, store, prefix, extension, runtime })
     }
 

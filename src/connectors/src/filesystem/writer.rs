@@ -1,4 +1,4 @@
-//! Stages rows as lines of JSON or CSV.
+//! Stages rows as lines.
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -7,32 +7,18 @@ use tidemill_engine::connector::{Prepared, Result, SinkStats, SinkWriter};
 use tidemill_model::CheckpointId;
 use tidemill_model::status::{Problem, ProblemKind};
 
-use crate::formats::csv::{CsvEncoder, CsvOptions};
-use crate::formats::json::{JsonOptions, encoder::Encoder};
+use super::options::FileFormat;
+use crate::formats::csv::CsvEncoder;
+use crate::formats::json::encoder::Encoder;
+use crate::formats::raw;
 
 /// Staged bytes that are handed over as a chunk.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// How a row becomes a line.
-#[derive(Clone, Debug)]
-pub enum Lines {
-    Json(JsonOptions),
-    Csv(CsvOptions),
-}
-
-impl Lines {
-    /// The end of a file's name.
-    pub fn extension(&self) -> &'static str {
-        match self {
-            Self::Json(_) => "json",
-            Self::Csv(_) => "csv",
-        }
-    }
-}
-
 enum LineEncoder {
     Json(Encoder),
     Csv(CsvEncoder),
+    Raw,
 }
 
 impl LineEncoder {
@@ -52,6 +38,8 @@ impl LineEncoder {
                 let mut encoded = encoder.rows(rows)?;
                 each(&mut |row, out| encoded.write(row, out));
             }
+            // A row of NULL is an empty line.
+            Self::Raw => each(&mut |row, out| out.extend_from_slice(raw::value(rows, row).unwrap_or_default())),
         }
         Ok(())
     }
@@ -65,11 +53,12 @@ pub struct LinesWriter {
 }
 
 impl LinesWriter {
-    pub fn new(table: String, schema: &SchemaRef, lines: Lines) -> Self {
+    pub fn new(table: String, schema: &SchemaRef, format: FileFormat) -> Self {
         let columns = (0..schema.fields().len()).collect();
-        let encoder = match lines {
-            Lines::Json(options) => LineEncoder::Json(Encoder::new(schema, columns, options)),
-            Lines::Csv(options) => LineEncoder::Csv(CsvEncoder::new(columns, options)),
+        let encoder = match format {
+            FileFormat::Json(options) => LineEncoder::Json(Encoder::new(schema, columns, options)),
+            FileFormat::Csv(options) => LineEncoder::Csv(CsvEncoder::new(columns, options)),
+            FileFormat::Raw => LineEncoder::Raw,
         };
         Self { table, encoder, staged: Vec::new(), stats: SinkStats::default() }
     }

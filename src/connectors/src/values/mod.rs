@@ -5,7 +5,7 @@
 //! | `rows` | the rows, a JSON array of objects by column; a column that an object lacks is NULL |
 //!
 //! There is one split, which ends; its position is the number of rows that have been read. Values are written as in the
-//! `json` format.
+//! `json` format. Rows can also be looked up in the table.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use serde_json::{Value, json};
 use tidemill_engine::connector::{
-    AssignedSplit, Connector, Polled, Result, Sink, Source, SourceReader, SourceStats, Split, TaskContext,
+    AssignedSplit, Connector, Lookup, Polled, Result, Sink, Source, SourceReader, SourceStats, Split, TaskContext,
 };
 use tidemill_plan::Table;
 
@@ -26,6 +26,10 @@ pub struct Values;
 impl Connector for Values {
     fn source(&self, table: &Table, schema: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
         Ok(Arc::new(ValuesSource { table: table.clone(), rows: read(table, schema)? }))
+    }
+
+    fn lookup(&self, table: &Table, schema: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Lookup>> {
+        Ok(Arc::new(Constant { rows: read(table, schema)? }))
     }
 
     fn sink(&self, table: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Sink>> {
@@ -46,6 +50,17 @@ fn read(table: &Table, schema: SchemaRef) -> Result<RecordBatch> {
         let row = rows.get(fault.index).map(Value::to_string).unwrap_or_default();
         options.bad_value("rows", &row, &format!("has a row that cannot be read: {}", fault.reason), wanted())
     })
+}
+
+/// Rows that never change.
+struct Constant {
+    rows: RecordBatch,
+}
+
+impl Lookup for Constant {
+    fn load(&self) -> Result<Vec<RecordBatch>> {
+        Ok(vec![self.rows.clone()])
+    }
 }
 
 struct ValuesSource {

@@ -12,6 +12,8 @@ mod sort;
 mod unnest;
 pub mod window;
 
+use std::sync::Arc;
+
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{NodeKind, PlanNode};
 
@@ -19,6 +21,7 @@ pub use assign_windows::AssignWindowsOperator;
 pub use calc::CalcOperator;
 pub use expand::ExpandOperator;
 
+use crate::lookup::LookupTable;
 use crate::operator::StreamOperator;
 use crate::stages::Part;
 
@@ -29,32 +32,33 @@ pub struct Spec<'a> {
     pub part: Part,
     /// The key groups of the thread that it is for.
     pub owned: KeyGroupRange,
+    /// The table that it looks up in, if it does.
+    pub lookup: Option<&'a Arc<LookupTable>>,
 }
 
 /// An operator, or why this engine cannot run it.
 pub type Built = Result<Box<dyn StreamOperator>, String>;
 
 /// Makes the operator of a node, or of a part of it.
-pub fn build(node: &PlanNode, inputs: &[&PlanNode], part: Part, owned: KeyGroupRange) -> Built {
-    let spec = Spec { node, inputs, part, owned };
-    match &node.kind {
-        NodeKind::Calc(calc) => CalcOperator::build(calc, &spec),
-        NodeKind::AssignWindows(assign) => AssignWindowsOperator::build(assign, &spec),
-        NodeKind::Expand(expand) => ExpandOperator::build(expand, &spec),
-        NodeKind::GroupAggregate(aggregate) => group::build(aggregate, &spec),
-        NodeKind::WindowAggregate(aggregate) => window::build(aggregate, &spec),
-        NodeKind::Join(join) => join::build_regular(join, &spec),
-        NodeKind::MatchRecognize(matching) => pattern::build(matching, &spec),
-        NodeKind::Deduplicate(deduplicate) => rank::build_deduplicate(deduplicate, &spec),
-        NodeKind::Rank(rank) => rank::build_rank(rank, &spec),
-        NodeKind::Normalize(normalize) => rank::build_normalize(normalize, &spec),
-        NodeKind::Limit(limit) => rank::build_limit(limit, &spec),
-        NodeKind::Sort(sort) => sort::build(sort, &spec),
-        NodeKind::Over(over) => over::build(over, &spec),
-        NodeKind::IntervalJoin(join) => join::build_interval(join, &spec),
-        NodeKind::TemporalJoin(join) => join::build_temporal(join, &spec),
-        NodeKind::Unnest(unnest) => unnest::UnnestOperator::build(unnest, &spec),
-        NodeKind::LookupJoin(_) => Err("this engine has no such operator".to_string()),
+pub fn build(spec: &Spec<'_>) -> Built {
+    match &spec.node.kind {
+        NodeKind::Calc(calc) => CalcOperator::build(calc, spec),
+        NodeKind::AssignWindows(assign) => AssignWindowsOperator::build(assign, spec),
+        NodeKind::Expand(expand) => ExpandOperator::build(expand, spec),
+        NodeKind::GroupAggregate(aggregate) => group::build(aggregate, spec),
+        NodeKind::WindowAggregate(aggregate) => window::build(aggregate, spec),
+        NodeKind::Join(join) => join::build_regular(join, spec),
+        NodeKind::MatchRecognize(matching) => pattern::build(matching, spec),
+        NodeKind::Deduplicate(deduplicate) => rank::build_deduplicate(deduplicate, spec),
+        NodeKind::Rank(rank) => rank::build_rank(rank, spec),
+        NodeKind::Normalize(normalize) => rank::build_normalize(normalize, spec),
+        NodeKind::Limit(limit) => rank::build_limit(limit, spec),
+        NodeKind::Sort(sort) => sort::build(sort, spec),
+        NodeKind::Over(over) => over::build(over, spec),
+        NodeKind::IntervalJoin(join) => join::build_interval(join, spec),
+        NodeKind::TemporalJoin(join) => join::build_temporal(join, spec),
+        NodeKind::Unnest(unnest) => unnest::UnnestOperator::build(unnest, spec),
+        NodeKind::LookupJoin(join) => join::build_lookup(join, spec),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }
 }

@@ -228,7 +228,7 @@ mod tests {
         let input = node(NodeKind::Union, Schema::new(fields.clone()), changelog.clone());
         fields.extend(added.iter().map(|added| Field::new("added", added.clone(), true)));
         let node = node(NodeKind::Unnest(unnest.clone()), Schema::new(fields), changelog);
-        let spec = Spec { node: &node, inputs: &[&input], part: Part::Whole, owned: KeyGroupRange::ALL };
+        let spec = Spec { node: &node, inputs: &[&input], part: Part::Whole, owned: KeyGroupRange::ALL, lookup: None };
         UnnestOperator::build(unnest, &spec)
     }
 

@@ -65,8 +65,10 @@ pub(crate) fn reads(kind: &NodeKind, widths: &[usize]) -> Vec<BTreeSet<usize>> {
             let order = [matches.partition.clone(), vec![matches.time_column], of_keys(&matches.then)].concat();
             vec![order.into_iter().chain(matches.values().into_iter().flat_map(columns)).collect()]
         }
-        // Everything is read by these: their inputs keep all columns.
-        NodeKind::Expand(_) | NodeKind::LookupJoin(_) => widths.iter().map(|width| (0..*width).collect()).collect(),
+        // The looked-up table is no input.
+        NodeKind::LookupJoin(of) => join(&of.on, [None, None]).into_iter().take(1).collect(),
+        // Everything is read by it: its input keeps all columns.
+        NodeKind::Expand(_) => widths.iter().map(|width| (0..*width).collect()).collect(),
         NodeKind::Source(_) | NodeKind::Calc(_) | NodeKind::Limit(_) | NodeKind::Union | NodeKind::Sink(_) => {
             widths.iter().map(|_| BTreeSet::new()).collect()
         }
@@ -113,7 +115,10 @@ pub(crate) fn origins(kind: &NodeKind, widths: &[usize], width: usize) -> Vec<Or
                 Some(place) => Origin::Input(1, place),
             })
             .collect(),
-        NodeKind::Expand(_) | NodeKind::LookupJoin(_) | NodeKind::MatchRecognize(_) => vec![Origin::Made; width],
+        NodeKind::LookupJoin(_) => {
+            (0..width).map(|place| if place < left_width { Origin::Input(0, place) } else { Origin::Made }).collect()
+        }
+        NodeKind::Expand(_) | NodeKind::MatchRecognize(_) => vec![Origin::Made; width],
         _ => behind_input(0),
     }
 }
@@ -157,8 +162,9 @@ pub(crate) fn renumber(kind: &mut NodeKind, moved: &[&dyn Fn(usize) -> usize], w
     };
     let keys = |keys: &mut Vec<SortKey>| keys.iter_mut().for_each(|key| key.column = first(key.column));
     let join = |on: &mut JoinOn, times: Option<(&mut usize, &mut usize)>| {
-        let second = moved[1];
-        let ((left_old, left_new), _) = (widths[0], widths[1]);
+        // What is looked up is no input, and stays as it is.
+        let second = moved.get(1).copied().unwrap_or(&|place| place);
+        let (left_old, left_new) = widths[0];
         for key in &mut on.keys {
             (key.left, key.right) = (first(key.left), second(key.right));
         }
@@ -215,6 +221,7 @@ pub(crate) fn renumber(kind: &mut NodeKind, moved: &[&dyn Fn(usize) -> usize], w
         NodeKind::Join(of) => join(&mut of.on, None),
         NodeKind::IntervalJoin(of) => join(&mut of.on, Some((&mut of.left_time, &mut of.right_time))),
         NodeKind::TemporalJoin(of) => join(&mut of.on, Some((&mut of.left_time, &mut of.right_time))),
+        NodeKind::LookupJoin(of) => join(&mut of.on, None),
         NodeKind::MatchRecognize(matches) => {
             all(&mut matches.partition);
             matches.time_column = first(matches.time_column);
@@ -223,8 +230,8 @@ pub(crate) fn renumber(kind: &mut NodeKind, moved: &[&dyn Fn(usize) -> usize], w
                 *value = substitute(value, &|place| Expression::Column(first(place)));
             }
         }
-        // These read all columns, so none has moved.
-        NodeKind::Expand(_) | NodeKind::LookupJoin(_) => {}
+        // It reads all columns, so none has moved.
+        NodeKind::Expand(_) => {}
         NodeKind::Source(_) | NodeKind::Calc(_) | NodeKind::Limit(_) | NodeKind::Union | NodeKind::Sink(_) => {}
     }
 }

@@ -62,6 +62,9 @@ impl Planner<'_> {
             Some(time) => {
                 let left = settled_source(left, span)?;
                 let as_of = temporal::AsOf::of(time, &left)?;
+                if let Some(message) = as_of.warning(&left.relation) {
+                    self.tables.warn(span, message);
+                }
                 let right = self.factor(&temporal::timeless(&written.relation))?;
                 let conditions = conditions(constraint, &left, &right, span)?;
                 let relation = temporal::joined(kind, left.relation, right.relation, conditions, &as_of)?;

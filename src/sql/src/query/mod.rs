@@ -37,6 +37,11 @@ use crate::relation::Relation;
 /// Where names of tables and views lead.
 pub(crate) trait Tables {
     fn relation(&self, name: &str, span: Span) -> Result<Relation>;
+
+    /// Takes in what the user should know although the text can run.
+    fn warn(&self, span: Span, message: String) {
+        let _ = (span, message);
+    }
 }
 
 #[derive(Clone)]

@@ -8,12 +8,13 @@ use arrow_schema::Schema;
 use sqlparser::ast::{Expr, Spanned, TableFactor, TableVersion};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{
-    Clock, Deduplicate, Expression, JoinKey, JoinKind, JoinOn, Keep, LookupJoin, NodeKind, TemporalJoin,
+    Clock, Deduplicate, Expression, JoinKey, JoinKind, JoinOn, Keep, Literal, LookupJoin, NodeKind, TemporalJoin,
 };
 
 use super::from::Source;
 use super::join::{Computed, equality, placed};
 use crate::bind::Binder;
+use crate::changelog::can_be_looked_up;
 use crate::error::{Result, SqlError};
 use crate::expressions::substitute;
 use crate::relation::{Field, Node, Relation, Role, conjunction};
@@ -56,6 +57,17 @@ impl AsOf {
                 Err(SqlError::new(span, message, remedy))
             }
         }
+    }
+}
+
+impl AsOf {
+    /// What the user should know of looking up for these rows. Flink does it in the same way, and says nothing.
+    pub(super) fn warning(&self, left: &Relation) -> Option<String> {
+        (self.clock == Clock::Processing && !left.only_grows()).then(|| {
+            "rows that are taken back are looked up again: if the table has changed in between, something else is \
+             taken back than was put out"
+                .to_string()
+        })
     }
 }
 
@@ -188,10 +200,10 @@ fn by_looking_up(
         let message = "only a table can be looked up in, and this is a query";
         return Err(SqlError::new(as_of.span, message, "join the table, and compute afterwards"));
     };
-    let computes = columns.iter().any(|column| !matches!(column, Expression::Column(_)));
-    if kind == JoinKind::Left && computes {
-        let message = "LEFT JOIN with a table that has computed columns is not supported when looking up";
-        return Err(SqlError::new(as_of.span, message, "leave the computed columns out of the table"));
+    if !can_be_looked_up(&table.table) {
+        let message = format!("a table of the connector `{}` cannot be looked up in", table.table.connector);
+        let remedy = "look up in a table of the connector `filesystem`, or join without FOR SYSTEM_TIME AS OF";
+        return Err(SqlError::new(as_of.span, message, remedy));
     }
     let width = left.fields.len();
     let stored = |place: usize| match place.checked_sub(width) {
@@ -208,10 +220,10 @@ fn by_looking_up(
             Some(_) | None => rest.push(condition),
         }
     }
-    if keys.is_empty() {
+    let Some(key) = keys.first().map(|key| key.right) else {
         let message = "the table can be looked up by no column";
         return Err(SqlError::new(as_of.span, message, "compare at least one of its stored columns with = in ON"));
-    }
+    };
     let left = lefts.onto(left);
     let wide = left.fields.len();
     let shift = |place: usize| Expression::Column(if place < width { place } else { place - width + wide });
@@ -225,10 +237,24 @@ fn by_looking_up(
         table_schema: Arc::new(Schema::new(table_schema.collect::<Vec<_>>())),
         on: JoinOn { keys, condition },
     };
-    let output: Vec<Expression> = (0..width + columns.len()).map(|place| substitute(&stored(place), &shift)).collect();
     let joined = Relation::operator(NodeKind::LookupJoin(lookup), vec![left], fields);
+    let output = (0..width + columns.len()).map(|place| {
+        let value = substitute(&stored(place), &shift);
+        // A computed column of a row that is not there is NULL, whatever it makes of NULLs.
+        match place < width || kind == JoinKind::Inner || matches!(value, Expression::Column(_)) {
+            true => value,
+            false => unless_null(Expression::Column(wide + key), value, &joined.fields),
+        }
+    });
+    let output = output.collect();
     // The caller knows the fields.
     Ok(joined.calc(None, output, Vec::new()))
+}
+
+/// The value where the other is not NULL, over these fields.
+fn unless_null(other: Expression, value: Expression, fields: &[Field]) -> Expression {
+    let null = Expression::Literal(Literal::Null(crate::check::type_over(&value, fields)));
+    Expression::Case { branches: vec![(Expression::IsNull(Box::new(other)), null)], otherwise: Some(Box::new(value)) }
 }
 
 /// The table that a relation is, and its columns over the stored ones.
@@ -295,13 +321,20 @@ mod tests {
     }
 
     #[test]
-    fn a_lookup_without_a_key_or_with_computed_columns_to_pad_is_refused() {
-        let refused = |kind, conditions| {
-            let joined = joined(kind, table(Role::Proctime), table(Role::Plain), conditions, &as_of(Clock::Processing));
-            joined.unwrap_err().message
-        };
-        assert!(refused(JoinKind::Inner, vec![equal(0, 5)]).contains("by no column"));
-        assert!(refused(JoinKind::Left, vec![equal(0, 3)]).contains("computed columns"));
+    fn a_lookup_without_a_key_is_refused() {
+        let (left, right) = (table(Role::Proctime), table(Role::Plain));
+        let joined = joined(JoinKind::Inner, left, right, vec![equal(0, 5)], &as_of(Clock::Processing));
+        assert!(joined.unwrap_err().message.contains("by no column"));
+    }
+
+    #[test]
+    fn a_computed_column_of_a_row_that_is_not_there_is_null() {
+        let (left, right) = (table(Role::Proctime), table(Role::Plain));
+        let joined = joined(JoinKind::Left, left, right, vec![equal(0, 3)], &as_of(Clock::Processing)).unwrap();
+        let Node::Calc { projection, .. } = &joined.node else { panic!("{joined:?}") };
+        assert_eq!(projection[3], Expression::Column(3), "stored columns are padded by the join");
+        let Expression::Case { branches, .. } = &projection[5] else { panic!("{projection:?}") };
+        assert_eq!(branches[0].0, Expression::IsNull(Box::new(Expression::Column(3))));
     }
 
     #[test]

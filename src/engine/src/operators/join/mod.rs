@@ -7,6 +7,7 @@
 //! - [`interval`]: the join of rows whose times are near each other, found by [`buckets`] of time.
 //! - [`results`]: result rows, noted as pairs of numbers and put together column by column.
 //! - [`temporal`]: the join with the version of a table's row that was valid, found among its [`versions`].
+//! - [`lookup`]: the join with what a table outside holds, which keeps nothing.
 //! - [`state`]: rows of both sides as rows of one state file.
 //!
 //! A side is told by its number among the inputs: [`LEFT`] or [`RIGHT`].
@@ -18,6 +19,7 @@ mod identities;
 mod interval;
 mod interval_matching;
 mod interval_state;
+mod lookup;
 mod matching;
 mod on;
 mod regular;
@@ -31,7 +33,7 @@ mod versions;
 mod waiting;
 
 use arrow::datatypes::SchemaRef;
-use tidemill_plan::{IntervalJoin, Join, PlanNode, TemporalJoin};
+use tidemill_plan::{IntervalJoin, Join, LookupJoin, PlanNode, TemporalJoin};
 
 use super::{Built, Spec};
 
@@ -54,6 +56,10 @@ pub fn build_interval(join: &IntervalJoin, spec: &Spec<'_>) -> Built {
 
 pub fn build_temporal(join: &TemporalJoin, spec: &Spec<'_>) -> Built {
     Ok(Box::new(temporal::TemporalJoinOperator::new(join, spec)?))
+}
+
+pub fn build_lookup(join: &LookupJoin, spec: &Spec<'_>) -> Built {
+    Ok(Box::new(lookup::LookupJoinOperator::new(join, spec)?))
 }
 
 fn other(side: Side) -> Side {

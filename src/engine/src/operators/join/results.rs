@@ -56,6 +56,11 @@ impl Results {
 impl ResultShape {
     pub fn new(kind: JoinKind, spec: &Spec<'_>) -> Result<Self, String> {
         let (_, schemas) = inputs(spec)?;
+        Self::of(kind, schemas, spec)
+    }
+
+    /// Likewise, for a join whose sides have these columns.
+    pub fn of(kind: JoinKind, schemas: [SchemaRef; 2], spec: &Spec<'_>) -> Result<Self, String> {
         let types = schemas.map(|schema| schema.fields().iter().map(|field| field.data_type().clone()).collect());
         let has_right = !matches!(kind, JoinKind::Semi | JoinKind::Anti);
         let shape = Self { schema: spec.node.batch_schema(), types, has_right, has_changes: has_changes(spec.node) };

@@ -5,24 +5,10 @@ use tidemill_engine::connector::Prepared;
 use tidemill_model::CheckpointId;
 
 use super::*;
+use crate::filesystem::Filesystem;
 
 fn batch(values: &[i64]) -> RecordBatch {
     RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(values.to_vec())) as ArrayRef)]).unwrap()
-}
-
-fn table(options: &[(&str, &str)]) -> Table {
-    let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "out".into(), connector: "filesystem".into(), options, primary_key: Vec::new() }
-}
-
-fn context() -> TaskContext {
-    TaskContext {
-        application: "a/b".into(),
-        application_uid: "u1".into(),
-        operator: "sink-0".into(),
-        parallelism: 2,
-        changelog: Default::default(),
-    }
 }
 
 fn files(folder: &std::path::Path) -> Vec<(String, String)> {
