@@ -80,7 +80,7 @@ fn two() -> SchemaRef {
 
 fn table(connector: &str, options: &[(&str, &str)]) -> Table {
     let options: BTreeMap<_, _> = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "views".into(), connector: connector.into(), options, primary_key: Vec::new() }
+    Table { name: "views".into(), connector: connector.into(), options, ..Default::default() }
 }
 
 fn context() -> TaskContext {

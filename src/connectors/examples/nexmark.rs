@@ -38,7 +38,7 @@ fn measure(name: &str, kind: &str, fields: Vec<Field>, rows: usize) -> Outcome<(
     if !kind.is_empty() {
         options.insert("nexmark.kind".to_string(), kind.to_string());
     }
-    let table = Table { name: "events".into(), connector: "nexmark".into(), options, primary_key: Vec::new() };
+    let table = Table { name: "events".into(), connector: "nexmark".into(), options, ..Default::default() };
     let context = TaskContext {
         changelog: tidemill_plan::Changelog::Append,
         application: "a/b".into(),

@@ -23,8 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn print(name: &str, kind: Kind, events: &str, out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     let schema = Arc::new(Schema::new(columns_of(kind)));
     let options = [("nexmark.kind", name), ("events.num", events)].map(|(k, v)| (k.to_string(), v.to_string()));
-    let table =
-        Table { name: name.into(), connector: "nexmark".into(), options: options.into(), primary_key: Vec::new() };
+    let table = Table { name: name.into(), connector: "nexmark".into(), options: options.into(), ..Default::default() };
     let context = TaskContext {
         changelog: tidemill_plan::Changelog::Append,
         application: "a/b".into(),

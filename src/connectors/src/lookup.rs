@@ -66,7 +66,7 @@ mod tests {
             name: "t".to_string(),
             connector: "filesystem".to_string(),
             options: options.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-            primary_key: Vec::new(),
+            ..Default::default()
         };
         let options = Options::new(&table);
         let read = LookupOptions::read(&options).and_then(|read| options.finish().map(|()| read));
@@ -87,7 +87,9 @@ mod tests {
         let refused = |name: &str, value: &str| read(&[(name, value)]).unwrap_err();
         assert!(refused("lookup.cache", "PARTIAL").contains("no index"));
         assert!(refused("lookup.partial-cache.max-rows", "10").contains("as a whole"));
-        assert!(refused("lookup.full-cache.timed-reload.iso-time", "10:15").contains("set `lookup.full-cache.periodic"));
+        assert!(
+            refused("lookup.full-cache.timed-reload.iso-time", "10:15").contains("set `lookup.full-cache.periodic")
+        );
         assert!(refused("lookup.full-cache.reload-strategy", "TIMED").contains("PERIODIC"));
         assert!(refused(INTERVAL, "0 s").contains("too short"));
     }

@@ -251,7 +251,7 @@ mod tests {
             name: "views".into(),
             connector: "generator".into(),
             options: options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
-            primary_key: Vec::new(),
+            ..Default::default()
         }
     }
 

@@ -19,6 +19,8 @@ use tidemill_model::CheckpointId;
 use tidemill_model::status::Problem;
 use tidemill_plan::{Changelog, Table};
 
+use crate::element::Watermark;
+
 pub type Result<T> = std::result::Result<T, Problem>;
 
 /// All connectors that a worker knows, by the name that the `connector` option has.
@@ -181,6 +183,11 @@ pub trait SinkWriter {
     /// Staged bytes that are large enough to be put away; the engine stores them as one chunk. Called after `write`.
     fn take_staged(&mut self) -> Option<Vec<u8>> {
         None
+    }
+
+    /// Event time has moved for the rows that are still to come to this writer.
+    fn watermark(&mut self, watermark: Watermark) {
+        let _ = watermark;
     }
 
     /// A checkpoint cuts the stream here. Says what has to happen before the checkpoint may complete.

@@ -334,11 +334,7 @@ mod tests {
         let asked = vec![Some("b"), None, Some(""), Some("a")];
         check(vec![texts(vec![Some("a"), Some(""), None])], vec![texts(asked.clone())], &[NO_GROUP, 2, 1, 0]);
         check(vec![texts(vec![Some("a")])], vec![texts(asked)], &[NO_GROUP, NO_GROUP, NO_GROUP, 0]);
-        check(
-            vec![numbers(vec![None, Some(7)])],
-            vec![numbers(vec![Some(7), Some(0), None])],
-            &[1, NO_GROUP, 0],
-        );
+        check(vec![numbers(vec![None, Some(7)])], vec![numbers(vec![Some(7), Some(0), None])], &[1, NO_GROUP, 0]);
         let pair = |text: &str, number: i32| vec![texts(vec![Some(text)]), numbers(vec![Some(number)])];
         check(pair("a", 1), pair("a", 1), &[0]);
         check(pair("a", 1), pair("a", 2), &[NO_GROUP]);

@@ -242,8 +242,8 @@ impl Stage {
             let node = &plan.nodes[link.node];
             let inputs: Vec<&PlanNode> = plan.inputs(node).collect();
             let spec = Spec { node, inputs: &inputs, part: link.part, owned, lookup: lookups.of(&node.uid) };
-            let operator = operators::build(&spec)
-                .map_err(|reason| BuildError::Operator { uid: node.uid.clone(), reason })?;
+            let operator =
+                operators::build(&spec).map_err(|reason| BuildError::Operator { uid: node.uid.clone(), reason })?;
             links.push((node.uid.clone(), operator));
         }
         Ok(Chain::new(links))

@@ -135,7 +135,7 @@ fn plan(
         name: name.into(),
         connector: "test".into(),
         options: BTreeMap::new(),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     let mut fields: Vec<Field> = keys.iter().map(|key| input_schema().field(*key).clone()).collect();
     for (number, (_, result)) in calls.iter().enumerate() {

@@ -165,7 +165,7 @@ fn joined_with_versions() -> StreamPlan {
         name: name.into(),
         connector: "test".into(),
         options: Default::default(),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     let node = |uid: &str, inputs, kind, changelog| {
         let schema =

@@ -29,7 +29,7 @@ fn table(name: &str) -> tidemill_plan::Table {
         name: name.into(),
         connector: "test".into(),
         options: Default::default(),
-        primary_key: Vec::new(),
+        ..Default::default()
     }
 }
 

@@ -37,12 +37,7 @@ fn fields() -> Vec<Field> {
 }
 
 fn table(name: &str) -> tidemill_plan::Table {
-    tidemill_plan::Table {
-        name: name.into(),
-        connector: "test".into(),
-        options: BTreeMap::new(),
-        primary_key: Vec::new(),
-    }
+    tidemill_plan::Table { name: name.into(), connector: "test".into(), options: BTreeMap::new(), ..Default::default() }
 }
 
 fn node(uid: &str, inputs: Vec<usize>, kind: NodeKind, fields: Vec<Field>) -> PlanNode {

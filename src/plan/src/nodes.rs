@@ -63,7 +63,7 @@ pub enum NodeKind {
 }
 
 /// A table as a connector sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     pub name: String,
     /// The connector's name: the `connector` option.
@@ -73,6 +73,9 @@ pub struct Table {
     /// The columns that tell the table's rows apart, if it says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub primary_key: Vec<String>,
+    /// The columns by whose values the table's files are put into folders, in this order. They do not stand in the files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_keys: Vec<String>,
 }
 
 /// Reads a table. The node's schema has the physical columns that the rest of the plan needs, in table order.

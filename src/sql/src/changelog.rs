@@ -69,6 +69,8 @@ pub(crate) fn taken_by(table: &Table) -> Option<Wanted> {
 
 /// The connector whose tables are changes by key.
 pub(crate) const UPSERT_KAFKA: &str = "upsert-kafka";
+/// The connector whose tables are files.
+pub(crate) const FILESYSTEM: &str = "filesystem";
 /// The format whose records are changes.
 const DEBEZIUM: &str = "debezium-json";
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_schema::DataType;
 use sqlparser::ast::{Ident, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{Expression, Watermark};
 
 use crate::bind::{Binder, Scope};
 use crate::catalog::{ColumnKind, TableDefinition};
-use crate::changelog::UPSERT_KAFKA;
+use crate::changelog::{FILESYSTEM, UPSERT_KAFKA};
 use crate::error::{Result, SqlError, Warning};
 use crate::relation::{Field, Role};
 use crate::statement::{
@@ -76,6 +77,7 @@ pub(crate) fn written(definition: &TableDefinition) -> Result<CreateTable> {
         columns,
         watermark,
         primary_key: definition.primary_key.iter().map(Ident::new).collect(),
+        partition_keys: Vec::new(),
         options: definition.options.clone(),
         like: None,
     })
@@ -86,6 +88,7 @@ fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
     let (physical, warnings) = physical_columns(create, origin)?;
     let columns = all_columns(create, &physical, origin)?;
     check_primary_key(create, &physical).map_err(|error| origin.place(error, || "primary key".to_string()))?;
+    check_partition_keys(create, &physical)?;
     let (table, rules) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
     let (columns, watermark) = match &create.watermark {
         Some(clause) => {
@@ -175,6 +178,39 @@ fn check_primary_key(create: &CreateTable, physical: &[Field]) -> Result<()> {
     Ok(())
 }
 
+/// Flink would let any table be divided, but puts rows into folders only where they become files.
+fn check_partition_keys(create: &CreateTable, physical: &[Field]) -> Result<()> {
+    let Some(first) = create.partition_keys.first() else { return Ok(()) };
+    let connector = create.options.get("connector");
+    if let Some(connector) = connector.filter(|connector| *connector != FILESYSTEM) {
+        let message = format!("a table of the connector `{connector}` cannot be PARTITIONED BY columns");
+        return Err(SqlError::new(first.span, message, "leave it out: only files are put into folders by value"));
+    }
+    for (place, key) in create.partition_keys.iter().enumerate() {
+        let Some(field) = physical.iter().find(|field| field.name == key.value) else {
+            let message = format!("the column `{}` that the table is partitioned by is not a stored column", key.value);
+            return Err(SqlError::new(key.span, message, "name stored columns"));
+        };
+        if create.partition_keys[..place].contains(key) {
+            return Err(SqlError::new(key.span, format!("the column `{}` is named twice", key.value), "name it once"));
+        }
+        let is_plain = matches!(field.data_type, DataType::Utf8 | DataType::Boolean | DataType::Date32);
+        if !is_plain && !field.data_type.is_signed_integer() {
+            let message =
+                format!("a folder cannot be named by `{}`, which is {}", key.value, types::name(&field.data_type));
+            return Err(SqlError::new(
+                key.span,
+                message,
+                "partition by a STRING, such as DATE_FORMAT(ts, 'yyyy-MM-dd')",
+            ));
+        }
+    }
+    match create.partition_keys.len() == physical.len() {
+        true => Err(SqlError::new(first.span, "no column is left to stand in the files", "add a column")),
+        false => Ok(()),
+    }
+}
+
 /// The columns with the watermark's marked, and the watermark over the physical columns.
 fn watermark(
     clause: &WatermarkClause,
@@ -211,7 +247,9 @@ fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, WatermarkOptio
     };
     let rules = WatermarkOptions::take(&mut options, span)?;
     let primary_key: Vec<String> = create.primary_key.iter().map(|key| key.value.clone()).collect();
-    let table = tidemill_plan::Table { name: create.name.name.clone(), connector, options, primary_key };
+    let partition_keys = create.partition_keys.iter().map(|key| key.value.clone()).collect();
+    let table =
+        tidemill_plan::Table { name: create.name.name.clone(), connector, options, primary_key, partition_keys };
     if table.connector == UPSERT_KAFKA && table.primary_key.is_empty() {
         let message = format!("the table `{}` of the connector `{UPSERT_KAFKA}` has no primary key", table.name);
         return Err(SqlError::new(span, message, "add PRIMARY KEY (…) NOT ENFORCED: it is the key of the records"));

@@ -21,6 +21,11 @@ pub(crate) fn merged(base: &CreateTable, new: &CreateTable, like: &Like) -> Resu
         (_, true, false) => merged.primary_key.clone_from(&base.primary_key),
         (_, false, false) => return Err(twice(new, like, "a primary key", "EXCLUDING CONSTRAINTS")),
     }
+    match (rule(like, Feature::Partitions), new.partition_keys.is_empty(), base.partition_keys.is_empty()) {
+        (Merging::Excluding, _, _) | (_, _, true) => {}
+        (_, true, false) => merged.partition_keys.clone_from(&base.partition_keys),
+        (_, false, false) => return Err(twice(new, like, "PARTITIONED BY", "EXCLUDING PARTITIONS")),
+    }
     let options = rule(like, Feature::Options);
     if options != Merging::Excluding {
         for (key, value) in &base.options {

@@ -12,7 +12,6 @@ use tidemill_model::job::StorageSpec;
 use tidemill_model::status::{Problem, ProblemKind};
 use tokio::runtime::Runtime;
 
-
 /// A table's path, opened.
 pub struct Files {
     table: String,

@@ -6,16 +6,24 @@
 //! lists the path sees every row once. An object appears whole or not at all; the objects of one checkpoint appear one
 //! after the other.
 //!
+//! A partitioned table's rows are put into folders by value ([`partitions`]), and a folder may get a file that tells that it
+//! is complete ([`completion`]).
+//!
 //! Looking up in a table loads all of its files and keeps their rows in memory ([`crate::lookup`]).
 //!
 //! Options: `path` (`s3://bucket/prefix`, or a folder or file of this machine), `format` = `json`, `csv` or `raw`, the options
-//! of the format, those of looking up, and for S3 `s3.endpoint`, `s3.region`, `s3.access-key`, `s3.secret-key`,
+//! of the format, those of looking up, `sink.rolling-policy.file-size` (a file is closed by every checkpoint, too, so that
+//! the policy's times are always kept), `partition.default-name`, `sink.partition-commit.*` with the policy `success-file`,
+//! `partition.time-extractor.timestamp-pattern`, and for S3 `s3.endpoint`, `s3.region`, `s3.access-key`, `s3.secret-key`,
 //! `s3.session-token` and `s3.path.style.access`. What is not given comes from the worker's AWS environment.
 
 mod committer;
+mod completion;
 mod files;
 mod lookup;
 mod options;
+mod partitions;
+mod parts;
 mod records;
 mod rows;
 mod writer;
@@ -31,10 +39,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::formats::{csv, raw};
 use crate::options::{Options, invalid, wrong_direction};
+use committer::{Completing, PartCommitter};
 use files::Files;
 use lookup::FileLookup;
 use options::{FileFormat, FilesystemOptions};
 use rows::Reading;
+use writer::{LinesWriter, Staging};
 
 pub struct Filesystem;
 
@@ -44,8 +54,8 @@ impl Connector for Filesystem {
     }
 
     fn lookup(&self, table: &Table, schema: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Lookup>> {
-        let FilesystemOptions { storage, format, lookup: options } = FilesystemOptions::read(table)?;
-        let reading = Reading { table: table.clone(), schema, format };
+        let FilesystemOptions { storage, format, lookup: options, partitioning, .. } = FilesystemOptions::read(table)?;
+        let reading = Reading { table: table.clone(), schema, format, partitioning };
         reading.check()?;
         let files = Arc::new(Files::open(&table.name, &storage)?);
         Ok(Arc::new(FileLookup { files, reading, options }))
@@ -53,16 +63,19 @@ impl Connector for Filesystem {
 
     fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>> {
         Options::new(table).only_appends(context)?;
-        let FilesystemOptions { storage, format, .. } = FilesystemOptions::read(table)?;
-        match format {
-            FileFormat::Csv(_) => csv::check(table, &schema)?,
-            FileFormat::Raw => raw::check(table, &schema)?,
+        let options = FilesystemOptions::read(table)?;
+        let stored = options.partitioning.stored(&schema);
+        let stored =
+            Arc::new(schema.project(&stored).map_err(|error| invalid(table, error.to_string(), "report this"))?);
+        match options.format {
+            FileFormat::Csv(_) => csv::check(table, &stored)?,
+            FileFormat::Raw => raw::check(table, &stored)?,
             FileFormat::Json(_) => {}
         }
-        let store = tidemill_storage::open(&storage).map_err(|problem| {
+        let store = tidemill_storage::open(&options.storage).map_err(|problem| {
             invalid(table, format!("the path cannot be opened: {}", problem.message), problem.remedy)
         })?;
-        Ok(Arc::new(FilesystemSink { table: table.name.clone(), schema, format, store, context: context.clone() }))
+        Ok(Arc::new(FilesystemSink { table: table.name.clone(), schema, options, store, context: context.clone() }))
     }
 }
 
@@ -79,25 +92,44 @@ fn runtime(table: &str) -> Result<Runtime> {
 struct FilesystemSink {
     table: String,
     schema: SchemaRef,
-    format: FileFormat,
+    options: FilesystemOptions,
     store: Arc<dyn ObjectStore>,
     context: TaskContext,
 }
 
 impl Sink for FilesystemSink {
     fn writer(&self, _: u32) -> Result<Box<dyn SinkWriter>> {
-        Ok(Box::new(writer::LinesWriter::new(self.table.clone(), &self.schema, self.format.clone())))
+        let FilesystemOptions { format, partitioning, completion, file_bytes, .. } = self.options.clone();
+        let staging = Staging { partitioning, has_notes: completion.is_some(), file_bytes, clock: now_ms };
+        Ok(Box::new(LinesWriter::new(self.table.clone(), &self.schema, format, staging)))
     }
 
     fn committer(&self, slot: u32) -> Result<Option<Box<dyn Committer>>> {
-        let prefix = format!("part-{}-{}-{slot}", self.context.application_uid, self.context.operator);
-        Ok(Some(Box::new(committer::PartCommitter::new(
-            self.table.clone(),
-            self.store.clone(),
-            prefix,
-            self.format.extension(),
-        )?)))
+        let FilesystemOptions { format, partitioning, completion, file_bytes, .. } = self.options.clone();
+        let name = format!("{}-{}", self.context.application_uid, self.context.operator);
+        let completing = completion.map(|completion| Completing {
+            completion,
+            notes: format!("_tidemill/{name}"),
+            slot,
+            slots: self.context.parallelism as u32,
+            clock: now_ms,
+        });
+        Ok(Some(Box::new(PartCommitter {
+            table: self.table.clone(),
+            store: self.store.clone(),
+            prefix: format!("part-{name}-{slot}"),
+            extension: format.extension(),
+            file_bytes,
+            partitioning,
+            completing,
+            runtime: runtime(&self.table)?,
+        })))
     }
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 #[cfg(test)]

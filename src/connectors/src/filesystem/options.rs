@@ -7,6 +7,8 @@ use tidemill_engine::connector::Result;
 use tidemill_model::job::StorageSpec;
 use tidemill_plan::Table;
 
+use super::completion::{Completion, Trigger};
+use super::partitions::Partitioning;
 use crate::formats::csv::CsvOptions;
 use crate::formats::json::JsonOptions;
 use crate::formats::raw;
@@ -18,6 +20,11 @@ pub struct FilesystemOptions {
     pub storage: StorageSpec,
     pub format: FileFormat,
     pub lookup: LookupOptions,
+    pub partitioning: Partitioning,
+    /// When folders are told to be complete, if they are.
+    pub completion: Option<Completion>,
+    /// A file is whole when it has this much.
+    pub file_bytes: u64,
 }
 
 /// How rows stand in a file.
@@ -63,9 +70,93 @@ impl FilesystemOptions {
             }
         };
         let lookup = LookupOptions::read(&options)?;
+        let default_name = options.optional("partition.default-name").unwrap_or("__DEFAULT_PARTITION__");
+        let partitioning = Partitioning::new(table, default_name.to_string());
+        let completion = completion(&options)?;
+        let file_bytes = rolling(&options)?;
+        for (name, reason) in UNSUPPORTED {
+            options.refuse(name, reason, "leave it out")?;
+        }
+        for (name, reason) in OFF {
+            if options.flag(name)? {
+                return Err(options.bad_value(name, "true", &format!("is not supported: {reason}"), "`false`"));
+            }
+        }
         options.finish()?;
-        Ok(Self { storage, format, lookup })
+        Ok(Self { storage, format, lookup, partitioning, completion, file_bytes })
     }
+}
+
+const UNSUPPORTED: [(&str, &str); 4] = [
+    ("compaction.file-size", "files are not put together afterwards"),
+    ("compaction.parallelism", "files are not put together afterwards"),
+    ("sink.parallelism", "sinks run with the application's parallelism"),
+    ("source.path.regex-pattern", "all files below the path are read"),
+];
+
+/// What is off by default and cannot be switched on.
+const OFF: [(&str, &str); 2] = [
+    ("auto-compaction", "files are not put together afterwards"),
+    ("sink.shuffle-by-partition.enable", "each thread writes the rows that it has"),
+];
+
+/// When a file is whole. Every checkpoint closes all files, so that the times, which can only close them earlier in
+/// Flink, too, are always kept.
+fn rolling(options: &Options<'_>) -> Result<u64> {
+    for name in ["rollover-interval", "inactivity-interval", "check-interval"] {
+        options.duration(&format!("sink.rolling-policy.{name}"))?;
+    }
+    let size = "sink.rolling-policy.file-size";
+    match options.bytes(size)?.unwrap_or(128 << 20) {
+        0 => Err(options.bad_value(size, "0", "is too small", "one such as `128 mb`")),
+        bytes => Ok(bytes),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum NamedTrigger {
+    ProcessTime,
+    PartitionTime,
+}
+
+fn completion(options: &Options<'_>) -> Result<Option<Completion>> {
+    let kind = "sink.partition-commit.policy.kind";
+    if options.optional(kind).is_some_and(|kinds| kinds.contains("metastore")) {
+        return Err(options.invalid(format!("`{kind}` has `metastore`, and there is none"), "set it to `success-file`"));
+    }
+    let policy = options.choice(kind, &[("success-file", ())])?;
+    options.refuse("sink.partition-commit.policy.class", "code cannot be brought along", "use `success-file`")?;
+    options.refuse("partition.time-extractor.class", "code cannot be brought along", "use a timestamp-pattern")?;
+    let formatter = "partition.time-extractor.timestamp-formatter";
+    let remedy = "let `partition.time-extractor.timestamp-pattern` make such as 2026-01-02 03:04:05";
+    options.refuse(formatter, "a folder's time is read in one form only", remedy)?;
+    options.choice("partition.time-extractor.kind", &[("default", ())])?;
+    options.choice("sink.partition-commit.watermark-time-zone", &[("UTC", ())])?;
+    let pattern = options.optional("partition.time-extractor.timestamp-pattern").map(str::to_string);
+    let triggers = [("process-time", NamedTrigger::ProcessTime), ("partition-time", NamedTrigger::PartitionTime)];
+    let trigger = options.choice("sink.partition-commit.trigger", &triggers)?;
+    let delay = options.duration("sink.partition-commit.delay")?;
+    let file = options.optional("sink.partition-commit.success-file.name").unwrap_or("_SUCCESS").to_string();
+    let Some(()) = policy else {
+        return match trigger.is_some() || delay.is_some() {
+            true => Err(options.invalid(
+                format!("it is said when folders are complete, but not by `{kind}` what happens then"),
+                format!("set `{kind}` to `success-file`, or leave the other options out"),
+            )),
+            false => Ok(None),
+        };
+    };
+    if options.table().partition_keys.is_empty() {
+        return Err(
+            options.invalid(format!("`{kind}` is for tables with folders"), "add PARTITIONED BY, or leave it out")
+        );
+    }
+    let trigger = match trigger.unwrap_or(NamedTrigger::ProcessTime) {
+        NamedTrigger::ProcessTime => Trigger::ProcessTime,
+        NamedTrigger::PartitionTime => Trigger::PartitionTime { pattern },
+    };
+    let delay_ms = delay.map_or(0, |delay| i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+    Ok(Some(Completion { trigger, delay_ms, file }))
 }
 
 /// Flink's names for S3's settings, in the words of the object store client.

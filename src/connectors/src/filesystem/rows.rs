@@ -11,10 +11,12 @@ use tidemill_plan::Table;
 
 use super::files::{File, Files};
 use super::options::FileFormat;
+use super::partitions::Partitioning;
 use super::records::{Quoting, records};
 use crate::formats::csv::{self, CsvDecoder};
 use crate::formats::json::decoder::{BadMessage, Decoder};
 use crate::formats::raw;
+use crate::options::invalid;
 
 /// Bytes that are read at once.
 const PIECE_BYTES: u64 = 4 << 20;
@@ -28,6 +30,7 @@ pub struct Reading {
     /// The columns that are wanted.
     pub schema: SchemaRef,
     pub format: FileFormat,
+    pub partitioning: Partitioning,
 }
 
 enum RowDecoder {
@@ -43,7 +46,11 @@ impl Reading {
     }
 
     fn decoder(&self) -> Result<RowDecoder> {
-        let (table, schema) = (&self.table, self.schema.clone());
+        let table = &self.table;
+        let schema = Arc::new(self.schema.project(&self.partitioning.stored(&self.schema)).map_err(|error| {
+            let message = format!("its columns cannot be told apart: {error}");
+            invalid(table, message, "please report this with the table's columns")
+        })?);
         Ok(match &self.format {
             FileFormat::Json(options) => RowDecoder::Json(Decoder::new(table, schema, *options, BATCH_ROWS)?),
             FileFormat::Csv(options) => {
@@ -89,6 +96,10 @@ fn without_end(line: &[u8]) -> &[u8] {
 pub struct FileRows {
     files: Arc<Files>,
     file: File,
+    /// The file's folder, below the table's path.
+    folder: String,
+    schema: SchemaRef,
+    partitioning: Partitioning,
     decoder: RowDecoder,
     quoting: Option<Quoting>,
     /// What has been read and not yet decoded, and where in the file it begins.
@@ -108,7 +119,11 @@ pub struct Piece {
 impl FileRows {
     /// Begins at this byte, which must be a record's first.
     pub fn new(reading: &Reading, files: Arc<Files>, file: File, position: u64) -> Result<Self> {
+        let below = files.below(&file.path);
         Ok(Self {
+            folder: below.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string()),
+            schema: reading.schema.clone(),
+            partitioning: reading.partitioning.clone(),
             files,
             file,
             decoder: reading.decoder()?,
@@ -136,6 +151,12 @@ impl FileRows {
         let bytes = &self.bytes;
         let rows = self.decoder.decode(taken.iter().map(|range| &bytes[range.clone()]));
         let rows = rows.map_err(|bad| undecodable(&self.files, &self.file, self.at, taken, &bad))?;
+        let rows = self.partitioning.completed(&rows, &self.schema, &self.folder).map_err(|error| Problem {
+            kind: ProblemKind::UndecodableRecord,
+            object: self.files.table().to_string(),
+            message: format!("the folder of `{}` does not fit the table: {error}", self.file.path),
+            remedy: "correct the folder's name, or the type of the column".to_string(),
+        })?;
         let position = self.at + taken.last().map_or(0, |range| range.end) as u64;
         self.next = end;
         Ok(Some(Piece { rows, position }))

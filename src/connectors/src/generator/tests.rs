@@ -14,7 +14,7 @@ use super::*;
 fn table(options: &[(&str, &str)]) -> Table {
     let mut options: BTreeMap<String, String> = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     options.entry("kind".into()).or_insert("page-views".into());
-    Table { name: "views".into(), connector: "generator".into(), options, primary_key: Vec::new() }
+    Table { name: "views".into(), connector: "generator".into(), options, ..Default::default() }
 }
 
 fn schema() -> SchemaRef {

@@ -275,7 +275,7 @@ mod tests {
             name: "views".into(),
             connector: "kafka".into(),
             options: all,
-            primary_key: Vec::new(),
+            ..Default::default()
         })
     }
 
@@ -327,7 +327,7 @@ mod tests {
             name: "views".into(),
             connector: "kafka".into(),
             options: Default::default(),
-            primary_key: Vec::new(),
+            ..Default::default()
         };
         assert_eq!(KafkaOptions::read(&table).unwrap_err().message, "the option `topic` is missing");
     }

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn rows_go_where_they_are_redirected() {
         let table =
-            Table { name: "out".into(), connector: "log".into(), options: Default::default(), primary_key: Vec::new() };
+            Table { name: "out".into(), connector: "log".into(), options: Default::default(), ..Default::default() };
         let context = TaskContext {
             application: "a/b".into(),
             application_uid: "u".into(),

@@ -142,7 +142,7 @@ mod tests {
 
     fn table(rows: &str) -> Table {
         let options = BTreeMap::from([("rows".to_string(), rows.to_string())]);
-        Table { name: "t".to_string(), connector: "values".to_string(), options, primary_key: Vec::new() }
+        Table { name: "t".to_string(), connector: "values".to_string(), options, ..Default::default() }
     }
 
     fn open(rows: &str) -> Result<Arc<dyn Source>> {

@@ -98,7 +98,7 @@ impl Broker {
         let base = [("topic", topic), ("properties.bootstrap.servers", &self.address), ("format", "json")];
         let options: BTreeMap<String, String> =
             base.iter().chain(options).map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        Table { name: "views".into(), connector: "kafka".into(), options, primary_key: Vec::new() }
+        Table { name: "views".into(), connector: "kafka".into(), options, ..Default::default() }
     }
 
     pub fn source(&self, topic: &str, options: &[(&str, &str)]) -> Result<Arc<dyn Source>> {

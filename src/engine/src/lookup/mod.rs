@@ -154,7 +154,7 @@ mod tests {
                 name: "t".to_string(),
                 connector: "c".to_string(),
                 options: BTreeMap::new(),
-                primary_key: Vec::new(),
+                ..Default::default()
             },
             table_schema: Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)])),
             on: JoinOn { keys: vec![JoinKey { left: 0, right: 0, nulls_equal: false }], condition: None },

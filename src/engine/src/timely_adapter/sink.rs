@@ -88,7 +88,10 @@ impl Running {
                         self.thread.part(Part::Chunk { sink: self.task.uid.clone(), slot: self.task.slot, bytes });
                     }
                 }
-                Step::Receive { .. } => {}
+                Step::Receive { message: Message::Watermark { watermark, .. }, .. } => {
+                    self.task.writer.watermark(watermark);
+                }
+                Step::Receive { message: Message::Empty | Message::Announcement { .. }, .. } => {}
                 Step::EndEpoch { epoch } => {
                     self.prepare(epoch)?;
                     self.aligner.ended();

@@ -61,7 +61,7 @@ pub fn plan_over(
         name: name.into(),
         connector: "test".into(),
         options: BTreeMap::new(),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     let source = |name| NodeKind::Source(Source { table: table(name), watermark: None });
     let output = joined(schema, kind);

@@ -49,7 +49,7 @@ pub fn plan(window: Window) -> StreamPlan {
         name: name.into(),
         connector: "test".into(),
         options: BTreeMap::new(),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     let output = Arc::new(Schema::new(vec![
         Field::new("key", DataType::Utf8, true),

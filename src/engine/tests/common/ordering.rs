@@ -65,7 +65,7 @@ pub fn plan(kind: NodeKind, input: Changelog, schema: SchemaRef, changelog: Chan
         name: name.into(),
         connector: "test".into(),
         options: BTreeMap::new(),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     let source = NodeKind::Source(Source { table: table("in"), watermark: None });
     let node = |uid: &str, inputs, kind, schema: &SchemaRef, changelog: &Changelog| PlanNode {

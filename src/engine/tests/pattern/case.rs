@@ -221,7 +221,7 @@ pub fn plan(case: &Case) -> StreamPlan {
         name: name.into(),
         connector: "test".into(),
         options: BTreeMap::new(),
-        primary_key: Vec::new(),
+        ..Default::default()
     };
     let node = |uid: &str, inputs, kind, schema: &SchemaRef| PlanNode {
         uid: uid.into(),

@@ -97,6 +97,9 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
             vec![format!("time: {}", column(sort.time_column, input)), sort_order(&sort.then, input)]
         }
         NodeKind::MatchRecognize(matches) => super::pattern::details(matches, input),
+        NodeKind::Sink(sink) if !sink.table.partition_keys.is_empty() => {
+            vec![format!("folders by: {}", sink.table.partition_keys.join(", "))]
+        }
         NodeKind::Limit(_) | NodeKind::Union | NodeKind::Sink(_) => Vec::new(),
     }
 }

@@ -282,12 +282,8 @@ mod tests {
         let stored = physical.iter().cloned().enumerate().map(|(place, field)| (field, Expression::Column(place)));
         let columns = stored.chain([(Field::plain("double", DataType::Int64, true), twice)]).collect();
         let options = std::collections::BTreeMap::new();
-        let table = tidemill_plan::Table {
-            name: "t".to_string(),
-            connector: "c".to_string(),
-            options,
-            primary_key: Vec::new(),
-        };
+        let table =
+            tidemill_plan::Table { name: "t".to_string(), connector: "c".to_string(), options, ..Default::default() };
         Rc::new(Table { table, physical, columns, primary_key: Vec::new(), watermark: None, in_catalog: false }).scan()
     }
 

@@ -179,7 +179,7 @@ mod tests {
             let columns = physical.iter().cloned().enumerate();
             let columns = columns.map(|(place, field)| (field, Expression::Column(place))).collect();
             let (connector, options) = ("c".to_string(), std::collections::BTreeMap::new());
-            let table = tidemill_plan::Table { name: name.to_string(), connector, options, primary_key: Vec::new() };
+            let table = tidemill_plan::Table { name: name.to_string(), connector, options, ..Default::default() };
             let (primary_key, in_catalog) = (Vec::new(), false);
             Ok(Rc::new(Table { table, physical, columns, primary_key, watermark: None, in_catalog }).scan())
         }

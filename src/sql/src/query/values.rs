@@ -59,11 +59,11 @@ fn numbered(rows: usize) -> Relation {
     let numbers: Vec<String> = (0..rows).map(|row| format!(r#"{{"{NUMBER}":{row}}}"#)).collect();
     let number = Field::plain(NUMBER, DataType::Int32, false);
     let table = tidemill_plan::Table {
-        primary_key: Vec::new(),
         // All that are alike are one. No table that is created has this name but one who asks for trouble.
         name: format!("(values {rows})"),
         connector: "values".to_string(),
         options: BTreeMap::from([("rows".to_string(), format!("[{}]", numbers.join(",")))]),
+        ..Default::default()
     };
     let table = Table {
         table,

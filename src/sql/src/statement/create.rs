@@ -63,6 +63,7 @@ fn parse_table(parser: &mut Parser<'static>, head: Head) -> Result<CreateTable> 
         columns: Vec::new(),
         watermark: None,
         primary_key: Vec::new(),
+        partition_keys: Vec::new(),
         options: BTreeMap::new(),
         like: None,
     };
@@ -75,6 +76,9 @@ fn parse_table(parser: &mut Parser<'static>, head: Head) -> Result<CreateTable> 
         parser.expect_token(&Token::RParen).map_err(syntax)?;
     }
     skip_comment(parser)?;
+    if words(parser, &["PARTITIONED", "BY"]) {
+        table.partition_keys = parser.parse_parenthesized_column_list(IsOptional::Mandatory, false).map_err(syntax)?;
+    }
     refuse_clauses(parser)?;
     if parser.parse_keyword(Keyword::WITH) {
         table.options = parse_options(parser)?;
@@ -126,7 +130,7 @@ const FEATURES: [(&str, Option<Feature>); 7] = [
 fn refuse_clauses(parser: &Parser<'static>) -> Result<()> {
     let next = parser.peek_token();
     for (word, remedy) in [
-        ("PARTITIONED", "leave it out: files are not put into folders by value"),
+        ("PARTITIONED", "write PARTITIONED BY (column, …) once, before WITH"),
         ("DISTRIBUTED", "choose the partitions by the connector's options"),
         ("AS", "create the table with its columns, then INSERT INTO it"),
     ] {

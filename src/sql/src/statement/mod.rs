@@ -39,6 +39,7 @@ pub(crate) struct CreateTable {
     pub columns: Vec<Column>,
     pub watermark: Option<WatermarkClause>,
     pub primary_key: Vec<Ident>,
+    pub partition_keys: Vec<Ident>,
     pub options: BTreeMap<String, String>,
     pub like: Option<Like>,
 }

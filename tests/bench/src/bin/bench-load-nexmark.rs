@@ -60,7 +60,7 @@ fn source(kind: &str, options: &[(&str, &String)], schema: SchemaRef) -> Result<
         options.push(("nexmark.kind", kind));
     }
     let options = options.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let table = Table { name: kind.into(), connector: "nexmark".into(), options, primary_key: Vec::new() };
+    let table = Table { name: kind.into(), connector: "nexmark".into(), options, ..Default::default() };
     let context = TaskContext {
         changelog: tidemill_plan::Changelog::Append,
         application: "bench/load".into(),

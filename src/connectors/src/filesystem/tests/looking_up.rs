@@ -9,10 +9,7 @@ use super::*;
 use crate::filesystem::Filesystem;
 
 fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("key", DataType::Int64, true),
-        Field::new("value", DataType::Utf8, true),
-    ]))
+    Arc::new(Schema::new(vec![Field::new("key", DataType::Int64, true), Field::new("value", DataType::Utf8, true)]))
 }
 
 /// All rows as text, or the message of the refusal.
@@ -21,7 +18,8 @@ fn loaded(path: &Path, options: &[(&str, &str)]) -> Result<String, String> {
     let table = table(&[&[("path", uri.as_str()), ("lookup.max-retries", "0")], options].concat());
     let lookup = Filesystem.lookup(&table, schema(), &context()).map_err(|problem| problem.message)?;
     let rows = |batch: &RecordBatch| -> Vec<String> {
-        let (keys, values) = (batch.column(0).as_primitive::<Int64Type>().clone(), batch.column(1).as_string::<i32>().clone());
+        let (keys, values) =
+            (batch.column(0).as_primitive::<Int64Type>().clone(), batch.column(1).as_string::<i32>().clone());
         let text = |row: usize| match values.is_null(row) {
             true => format!("{} NULL", keys.value(row)),
             false => format!("{} {}", keys.value(row), values.value(row)),
@@ -82,8 +80,7 @@ fn what_cannot_be_read_is_told_with_its_place() {
 fn a_file_that_comes_late_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let uri = format!("file://{}", folder.path().display());
-    let lookup =
-        Filesystem.lookup(&table(&[("path", &uri), ("format", "csv")]), schema(), &context()).unwrap();
+    let lookup = Filesystem.lookup(&table(&[("path", &uri), ("format", "csv")]), schema(), &context()).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(std::time::Duration::from_millis(100));

@@ -1,6 +1,7 @@
 //! Tables of files in a folder of this machine, written and read.
 
 mod looking_up;
+mod partitioned;
 mod writing;
 
 use std::path::Path;
@@ -11,7 +12,7 @@ use tidemill_plan::Table;
 
 fn table(options: &[(&str, &str)]) -> Table {
     let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "out".into(), connector: "filesystem".into(), options, primary_key: Vec::new() }
+    Table { name: "out".into(), connector: "filesystem".into(), options, ..Default::default() }
 }
 
 fn context() -> TaskContext {

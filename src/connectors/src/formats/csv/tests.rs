@@ -10,7 +10,7 @@ use super::*;
 
 fn table(options: &[(&str, &str)]) -> Table {
     let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "t".into(), connector: "kafka".into(), options, primary_key: Vec::new() }
+    Table { name: "t".into(), connector: "kafka".into(), options, ..Default::default() }
 }
 
 fn schema() -> SchemaRef {

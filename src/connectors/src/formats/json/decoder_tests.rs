@@ -18,7 +18,7 @@ const CAREFUL: JsonOptions = JsonOptions {
 const LENIENT: JsonOptions = JsonOptions { ignore_parse_errors: true, ..CAREFUL };
 
 fn table() -> Table {
-    Table { name: "t".into(), connector: "kafka".into(), options: Default::default(), primary_key: Vec::new() }
+    Table { name: "t".into(), connector: "kafka".into(), options: Default::default(), ..Default::default() }
 }
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {

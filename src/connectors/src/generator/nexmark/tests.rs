@@ -15,7 +15,7 @@ const START_MS: i64 = 1_767_225_600_000;
 
 fn table(options: &[(&str, &str)]) -> Table {
     let options: BTreeMap<String, String> = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "events".into(), connector: "nexmark".into(), options, primary_key: Vec::new() }
+    Table { name: "events".into(), connector: "nexmark".into(), options, ..Default::default() }
 }
 
 const KINDS: [(&str, Kind); 3] = [("person", Kind::Person), ("auction", Kind::Auction), ("bid", Kind::Bid)];

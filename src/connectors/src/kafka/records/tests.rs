@@ -11,7 +11,13 @@ use crate::print::text::lines;
 fn table(connector: &str, options: &[(&str, &str)]) -> Table {
     let always = [("topic", "t"), ("properties.bootstrap.servers", "b:9092")];
     let options = always.iter().chain(options).map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    Table { name: "t".into(), connector: connector.into(), options, primary_key: vec!["id".into()] }
+    Table {
+        name: "t".into(),
+        connector: connector.into(),
+        options,
+        primary_key: vec!["id".into()],
+        ..Default::default()
+    }
 }
 
 fn upserts(options: &[(&str, &str)]) -> Table {

@@ -84,9 +84,8 @@ impl StreamOperator for LookupJoinOperator {
         let index = self.table.current();
         let (columns, _) = split(&rows);
         let matchable = self.on.matchable(LEFT, columns);
-        let found = index
-            .find(&self.on.keys(LEFT, columns), matchable.as_ref())
-            .map_err(|error| internal(&self.uid, error))?;
+        let found =
+            index.find(&self.on.keys(LEFT, columns), matchable.as_ref()).map_err(|error| internal(&self.uid, error))?;
         let mut pairs = Pairs::default();
         let mut settled = 0;
         for row in 0..rows.num_rows() {

@@ -1,0 +1,2 @@
+CREATE TABLE s (a INT, ts TIMESTAMP(3))
+PARTITIONED BY (ts) WITH ('connector' = 'filesystem');
