@@ -131,7 +131,7 @@ fn drain(connector: &dyn Connector, table: &Table, schema: &SchemaRef) -> Outcom
         match reader.poll(BATCH)? {
             Polled::Batch { rows: batch, .. } => rows += std::hint::black_box(batch).num_rows() as u64,
             Polled::Finished => return Ok(rows),
-            Polled::Pending => {}
+            Polled::Pending | Polled::Ended { .. } => {}
             Polled::PendingFor { ms } => std::thread::sleep(Duration::from_millis(ms)),
         }
     }

@@ -169,13 +169,7 @@ pub fn invalid(table: &Table, message: impl Into<String>, remedy: impl Into<Stri
 }
 
 /// The refusal of a connector that has only one direction.
-#[cfg(any(
-    feature = "blackhole",
-    feature = "filesystem",
-    feature = "generator",
-    feature = "print",
-    feature = "values"
-))]
+#[cfg(any(feature = "blackhole", feature = "generator", feature = "print", feature = "values"))]
 pub(crate) fn wrong_direction(table: &Table, can: &str, cannot: &str) -> Problem {
     let connector = &table.connector;
     invalid(

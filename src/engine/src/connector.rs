@@ -16,7 +16,7 @@ use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 use tidemill_model::CheckpointId;
-use tidemill_model::status::Problem;
+use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{Changelog, Table};
 
 use crate::element::Watermark;
@@ -37,7 +37,7 @@ pub trait Connector: Send + Sync {
     fn lookup(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Lookup>> {
         let _ = (schema, context);
         Err(Problem {
-            kind: tidemill_model::status::ProblemKind::InvalidOption,
+            kind: ProblemKind::InvalidOption,
             object: table.name.clone(),
             message: format!("a table of the connector `{}` cannot be looked up in", table.connector),
             remedy: "look up in a table of the connector `filesystem`, or join without FOR SYSTEM_TIME AS OF".into(),
@@ -76,6 +76,30 @@ pub trait Source: Send + Sync {
 
     /// Whether every split ends.
     fn bounded(&self) -> bool;
+
+    /// How often [`Source::splits`] is asked while the table is read, for splits that have come since. Readers of such a
+    /// source take them by [`SourceReader::add`].
+    fn discovery(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Where a split starts that was not there when the table was read first, however the table starts; none for where
+    /// any split starts.
+    fn beginning(&self, split: &Split) -> Option<Value> {
+        let _ = split;
+        None
+    }
+
+    /// Whether a reader reads its splits one after the other. Then those that have not begun hold no watermark back.
+    fn reads_in_turn(&self) -> bool {
+        false
+    }
+
+    /// A split that a checkpoint has a position of is not there any more. An error if its rows are missed.
+    fn gone(&self, split: &str, position: &Value) -> Result<()> {
+        let _ = (split, position);
+        Ok(())
+    }
 }
 
 /// A table that rows are looked up in: the engine loads it whole, keeps it in memory, and finds rows by key itself.
@@ -128,6 +152,16 @@ pub trait SourceReader {
 
     fn stats(&self) -> SourceStats;
 
+    /// Takes one more split, behind those that it has. Must not block.
+    fn add(&mut self, split: AssignedSplit) -> Result<()> {
+        Err(Problem {
+            kind: ProblemKind::Internal,
+            object: split.id,
+            message: "a split was found for a reader that takes none".to_string(),
+            remedy: "please report this with the table's connector".to_string(),
+        })
+    }
+
     /// A checkpoint with these positions is complete: a chance to tell the outside, such as by a group commit for lag
     /// displays. Must not block.
     fn checkpointed(&mut self, positions: &[Value]) {
@@ -141,6 +175,8 @@ pub enum Polled {
         split: usize,
         rows: RecordBatch,
     },
+    /// A split has been read to its end and holds no watermark back any more.
+    Ended { split: usize },
     /// Nothing at the moment; ask again soon.
     Pending,
     /// Nothing before `ms` milliseconds from now.

@@ -31,6 +31,7 @@ pub mod watermark;
 mod accumulator;
 mod alignment;
 mod checkpoint;
+mod discovery;
 mod event_time;
 mod groups;
 mod progress;

@@ -26,6 +26,16 @@ impl Restored {
         self.splits.get(&(source.to_string(), split.to_string()))
     }
 
+    /// The splits of a source that a checkpoint has positions of.
+    pub fn splits<'a>(&'a self, source: &'a str) -> impl Iterator<Item = &'a SplitState> {
+        self.splits.values().filter(move |split| split.source == source)
+    }
+
+    /// Whether the checkpoint is of a job that read this source.
+    pub fn has_source(&self, source: &str) -> bool {
+        self.splits(source).next().is_some()
+    }
+
     /// What the operator's threads in this process may own.
     pub fn state(&self, operator: &str) -> Option<&RestoredState> {
         self.state.get(operator)

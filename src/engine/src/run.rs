@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::checkpoint::{Claims, Collector, CommitJob, Committers, Parts, Uploads};
 use crate::connector::{Connectors, Result, Sink, Source, Split, TaskContext};
+use crate::discovery::{self, Discovered};
 use crate::lookup::Lookups;
 use crate::operator::internal;
 use crate::progress::Board;
@@ -51,6 +52,7 @@ pub struct OpenSource {
     pub table: String,
     pub source: Arc<dyn Source>,
     pub splits: Vec<Split>,
+    pub discovered: Discovered,
     pub watermark: Option<Watermark>,
     pub schema: Fields,
 }
@@ -156,6 +158,7 @@ pub fn run(
         move || committers.run(&jobs, |event| events(event))
     })?;
     commit_pending(&start, &store, &runtime, &commits)?;
+    discovery::begin(&job)?;
 
     let guards = timely_adapter::start(job.clone(), Place { worker: start.worker as usize, threads, sockets })?;
     // Joining would block; the threads end by themselves after a stop, and with the process after a fault.
@@ -202,6 +205,7 @@ fn attend(
         if running && reported.elapsed() >= REPORT {
             reported = Instant::now();
             let mut progress = job.shared.board.sum();
+            progress.problems.extend(job.sources.iter().filter_map(|source| source.discovered.problem()));
             progress.problems.extend(job.lookups.problems());
             progress.problems.extend(storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone());
             events(EngineEvent::Progress(progress));
@@ -234,6 +238,7 @@ fn open(
                     node,
                     table: source.table.name.clone(),
                     splits: opened.splits()?,
+                    discovered: Discovered::default(),
                     source: opened,
                     watermark: source.watermark.clone(),
                     schema: planned.schema.clone(),
@@ -278,6 +283,9 @@ fn open(
             restore(store, path, manifest, &places, owned(start)).await
         })?,
     };
+    for source in &mut sources {
+        keep_to_checkpoint(source, &restored)?;
+    }
     let tables = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
     let board = Board::new(
         start.job.threads_per_worker as usize,
@@ -309,6 +317,20 @@ fn alignments(plan: &StreamPlan) -> Vec<AlignmentGroup> {
         }
     }
     groups
+}
+
+/// The splits that a checkpoint makes of those that there are. A table that ends has those that it had when it was read
+/// first.
+fn keep_to_checkpoint(source: &mut OpenSource, restored: &Restored) -> Result<()> {
+    for split in restored.splits(&source.uid) {
+        if !source.splits.iter().any(|there| there.id == split.split) {
+            source.source.gone(&split.split, &split.position)?;
+        }
+    }
+    if source.source.bounded() && restored.has_source(&source.uid) {
+        source.splits.retain(|split| restored.split(&source.uid, &split.id).is_some());
+    }
+    Ok(())
 }
 
 fn context(start: &EngineStart, node: &PlanNode) -> TaskContext {

@@ -89,25 +89,40 @@ pub struct SplitRules {
     pub idle_timeout_ms: Option<u64>,
     /// It is never further than this beyond the machine's time.
     pub max_future_ms: Option<u64>,
+    /// Splits are read one after the other: those that have not begun do not count.
+    pub reads_in_turn: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct SplitWatermark {
     at: Option<i64>,
     last_record_ms: u64,
+    has_begun: bool,
+    has_ended: bool,
 }
 
 impl SplitWatermarks {
-    /// `restored` has each split's watermark of the checkpoint, if it had one.
-    pub fn new(restored: Vec<Option<i64>>, rules: SplitRules, now_ms: u64) -> Self {
-        let splits = restored.into_iter().map(|at| SplitWatermark { at, last_record_ms: now_ms }).collect();
-        Self { splits, rules, reached: i64::MIN, said: None }
+    /// For no splits yet.
+    pub fn new(rules: SplitRules) -> Self {
+        Self { splits: Vec::new(), rules, reached: i64::MIN, said: None }
+    }
+
+    /// One more split; `restored` is its watermark of the checkpoint, if it had one.
+    pub fn add(&mut self, restored: Option<i64>, now_ms: u64) {
+        let has_begun = !self.rules.reads_in_turn;
+        self.splits.push(SplitWatermark { at: restored, last_record_ms: now_ms, has_begun, has_ended: false });
+    }
+
+    /// A split has been read to its end.
+    pub fn end_split(&mut self, split: usize) {
+        self.splits[split].has_ended = true;
     }
 
     /// A split had rows whose highest watermark expression is `at` (none if all were NULL).
     pub fn observe(&mut self, split: usize, at: Option<i64>, now_ms: u64) {
         let split = &mut self.splits[split];
         split.last_record_ms = now_ms;
+        split.has_begun = true;
         // The end of all time is said by the end of the input, not by a row.
         let most = self.rules.max_future_ms.map_or(i64::MAX, |most| now_ms.saturating_add(most) as i64);
         split.at = split.at.max(at.map(|at| at.min(most).min(i64::MAX - 1)));
@@ -165,11 +180,11 @@ impl SplitWatermarks {
         (self.said.replace(next) != Some(next)).then_some(next)
     }
 
-    /// None while an active split has not had a row yet.
+    /// None while an active split has not had a row yet, or none has begun.
     fn combined(&self, now_ms: u64) -> Option<Watermark> {
         let mut least = i64::MAX;
         let mut active = 0;
-        for split in &self.splits {
+        for split in self.splits.iter().filter(|split| split.has_begun && !split.has_ended) {
             let silent_ms = now_ms.saturating_sub(split.last_record_ms);
             if self.rules.idle_timeout_ms.is_some_and(|timeout| silent_ms >= timeout) {
                 continue;
@@ -177,7 +192,11 @@ impl SplitWatermarks {
             active += 1;
             least = least.min(split.at?);
         }
-        Some(if active == 0 { Watermark::Idle } else { Watermark::At(least) })
+        match active {
+            0 if self.splits.iter().any(|split| !split.has_begun && !split.has_ended) => None,
+            0 => Some(Watermark::Idle),
+            _ => Some(Watermark::At(least)),
+        }
     }
 }
 
@@ -259,9 +278,42 @@ mod tests {
         SplitRules { idle_timeout_ms: Some(timeout_ms), ..SplitRules::default() }
     }
 
+    fn of_splits(restored: &[Option<i64>], rules: SplitRules) -> SplitWatermarks {
+        let mut splits = SplitWatermarks::new(rules);
+        restored.iter().for_each(|at| splits.add(*at, 0));
+        splits
+    }
+
+    #[test]
+    fn splits_that_are_read_in_turn_count_from_their_first_row_to_their_end() {
+        let rules = SplitRules { reads_in_turn: true, ..SplitRules::default() };
+        let mut splits = of_splits(&[Some(3), None, None], rules);
+        assert_eq!(splits.next(0), None, "none has begun, whatever a checkpoint says");
+        splits.observe(0, Some(10), 0);
+        assert_eq!(splits.next(0), Some(At(10)));
+        splits.end_split(0);
+        assert_eq!(splits.next(0), None, "the next one will begin");
+        splits.observe(1, Some(20), 0);
+        splits.end_split(1);
+        splits.end_split(2);
+        assert_eq!(splits.next(0), Some(Idle), "nothing is left");
+        splits.add(None, 0);
+        assert_eq!(splits.next(0), None);
+        splits.observe(3, Some(30), 0);
+        assert_eq!(splits.next(0), Some(At(30)));
+    }
+
+    #[test]
+    fn a_split_that_has_ended_holds_the_others_back_no_more() {
+        let mut splits = of_splits(&[Some(3), Some(5)], SplitRules::default());
+        assert_eq!(splits.next(0), Some(At(3)));
+        splits.end_split(0);
+        assert_eq!(splits.next(0), Some(At(5)));
+    }
+
     #[test]
     fn a_silent_split_holds_back_until_the_idle_timeout() {
-        let mut splits = SplitWatermarks::new(vec![None, Some(3)], idle_after(1_000), 0);
+        let mut splits = of_splits(&[None, Some(3)], idle_after(1_000));
         assert_eq!(splits.next(0), None, "a split has not had a row");
         splits.observe(0, Some(10), 500);
         assert_eq!(splits.next(500), Some(At(3)));
@@ -269,12 +321,12 @@ mod tests {
         assert_eq!(splits.next(1_100), Some(At(10)));
         assert_eq!(splits.next(1_600), Some(Idle));
         assert_eq!(splits.next(9_600), None, "nothing is new");
-        assert_eq!(SplitWatermarks::new(vec![], SplitRules::default(), 0).next(0), Some(Idle));
+        assert_eq!(of_splits(&[], SplitRules::default()).next(0), Some(Idle));
     }
 
     #[test]
     fn a_split_that_wakes_up_with_old_rows_does_not_bring_time_back() {
-        let mut splits = SplitWatermarks::new(vec![None, None], idle_after(1_000), 0);
+        let mut splits = of_splits(&[None, None], idle_after(1_000));
         splits.observe(0, Some(50), 900);
         assert_eq!(splits.next(1_000), Some(At(50)), "the second is idle");
         splits.observe(1, Some(20), 1_100);
@@ -289,7 +341,7 @@ mod tests {
 
     #[test]
     fn who_is_not_asked_does_not_become_idle() {
-        let mut splits = SplitWatermarks::new(vec![Some(3)], idle_after(1_000), 0);
+        let mut splits = of_splits(&[Some(3)], idle_after(1_000));
         assert_eq!(splits.next(900), Some(At(3)));
         splits.waited(5_000);
         assert_eq!(splits.next(5_900), None);
@@ -298,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_split_that_is_ahead_is_held_and_not_idle() {
-        let mut splits = SplitWatermarks::new(vec![Some(10), Some(90), None], idle_after(1_000), 0);
+        let mut splits = of_splits(&[Some(10), Some(90), None], idle_after(1_000));
         assert_eq!(splits.hold_beyond(90, 900), [false; 0], "none is beyond");
         assert_eq!(splits.hold_beyond(50, 900), [false, true, false]);
         assert_eq!(splits.next(1_500), Some(At(90)), "the others have become idle");
@@ -308,7 +360,7 @@ mod tests {
     #[test]
     fn a_row_of_the_far_future_brings_time_no_further_than_allowed() {
         let rules = SplitRules { max_future_ms: Some(500), ..SplitRules::default() };
-        let mut splits = SplitWatermarks::new(vec![None], rules, 10_000);
+        let mut splits = of_splits(&[None], rules);
         splits.observe(0, Some(253_402_300_799_999), 10_000);
         assert_eq!(splits.next(10_000), Some(At(10_500)));
         splits.observe(0, Some(10_400), 10_800);
@@ -319,7 +371,7 @@ mod tests {
 
     #[test]
     fn no_row_brings_the_end_of_all_time() {
-        let mut splits = SplitWatermarks::new(vec![None], SplitRules::default(), 0);
+        let mut splits = of_splits(&[None], SplitRules::default());
         splits.observe(0, Some(i64::MAX), 0);
         assert_eq!(splits.next(0), Some(At(i64::MAX - 1)));
         assert_eq!(splits.end(), Some(Watermark::END));

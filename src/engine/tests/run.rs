@@ -7,8 +7,8 @@ mod common;
 mod engine;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -214,4 +214,22 @@ fn a_damaged_state_file_is_refused() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_split_that_appears_while_the_job_runs_is_read_once() {
+    let storage = tempfile::tempdir().unwrap();
+    let mut test = test(plan(WINDOW), 4_000, 4_000);
+    let splits = Arc::new(Mutex::new(SPLITS - 1));
+    Arc::get_mut(&mut test).unwrap().splits = Some(splits.clone());
+    let engine = Incarnate::start(&test, storage.path(), &Shape { workers: 2, threads: 2 }, 1, None);
+    engine.await_running();
+    std::thread::sleep(Duration::from_millis(300));
+    *splits.lock().unwrap() = SPLITS;
+    std::thread::sleep(Duration::from_millis(700));
+    let manifest = engine.checkpoint(storage.path(), 1, AfterCheckpoint::Stop);
+    let read: Manifest = serde_json::from_slice(&std::fs::read(storage.path().join(&manifest)).unwrap()).unwrap();
+    let mut positions: Vec<u64> = read.splits.iter().map(|split| split.position.as_u64().unwrap()).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, [4_000, 4_001, 4_002, 4_003], "all rows of all splits");
 }

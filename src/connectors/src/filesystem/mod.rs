@@ -1,4 +1,5 @@
-//! Files of lines of JSON, CSV or text in a folder or an object store: written exactly once, and looked up in.
+//! Files of lines of JSON, CSV or text in a folder or an object store: written exactly once, read, and
+//! looked up in.
 //!
 //! A writer stages its rows; nothing is visible until a checkpoint is committed. Then each slot's rows become objects
 //! `part-<application uid>-<operator>-<slot>-<checkpoint>-<n>.json` (or `.csv`, `.txt`) below the table's path. Name and content follow
@@ -9,10 +10,12 @@
 //! A partitioned table's rows are put into folders by value ([`partitions`]), and a folder may get a file that tells that it
 //! is complete ([`completion`]).
 //!
+//! A table is read file by file, up to the files that are there at the start or for ever ([`source`]).
+//!
 //! Looking up in a table loads all of its files and keeps their rows in memory ([`crate::lookup`]).
 //!
 //! Options: `path` (`s3://bucket/prefix`, or a folder or file of this machine), `format` = `json`, `csv` or `raw`, the options
-//! of the format, those of looking up, `sink.rolling-policy.file-size` (a file is closed by every checkpoint, too, so that
+//! of the format, those of looking up, `source.monitor-interval`, `sink.rolling-policy.file-size` (a file is closed by every checkpoint, too, so that
 //! the policy's times are always kept), `partition.default-name`, `sink.partition-commit.*` with the policy `success-file`,
 //! `partition.time-extractor.timestamp-pattern`, and for S3 `s3.endpoint`, `s3.region`, `s3.access-key`, `s3.secret-key`,
 //! `s3.session-token` and `s3.path.style.access`. What is not given comes from the worker's AWS environment.
@@ -26,6 +29,7 @@ mod partitions;
 mod parts;
 mod records;
 mod rows;
+mod source;
 mod writer;
 
 use std::sync::Arc;
@@ -38,27 +42,28 @@ use tidemill_plan::Table;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::formats::{csv, raw};
-use crate::options::{Options, invalid, wrong_direction};
+use crate::options::{Options, invalid};
 use committer::{Completing, PartCommitter};
 use files::Files;
 use lookup::FileLookup;
 use options::{FileFormat, FilesystemOptions};
 use rows::Reading;
+use source::FileSource;
 use writer::{LinesWriter, Staging};
 
 pub struct Filesystem;
 
 impl Connector for Filesystem {
-    fn source(&self, table: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
-        Err(wrong_direction(table, "written or looked up in", "read"))
+    fn source(&self, table: &Table, schema: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
+        let options = FilesystemOptions::read(table)?;
+        let (files, reading) = opened(table, schema, &options)?;
+        Ok(Arc::new(FileSource::new(files, reading, options.monitor)))
     }
 
     fn lookup(&self, table: &Table, schema: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Lookup>> {
-        let FilesystemOptions { storage, format, lookup: options, partitioning, .. } = FilesystemOptions::read(table)?;
-        let reading = Reading { table: table.clone(), schema, format, partitioning };
-        reading.check()?;
-        let files = Arc::new(Files::open(&table.name, &storage)?);
-        Ok(Arc::new(FileLookup { files, reading, options }))
+        let options = FilesystemOptions::read(table)?;
+        let (files, reading) = opened(table, schema, &options)?;
+        Ok(Arc::new(FileLookup { files, reading, options: options.lookup }))
     }
 
     fn sink(&self, table: &Table, schema: SchemaRef, context: &TaskContext) -> Result<Arc<dyn Sink>> {
@@ -77,6 +82,14 @@ impl Connector for Filesystem {
         })?;
         Ok(Arc::new(FilesystemSink { table: table.name.clone(), schema, options, store, context: context.clone() }))
     }
+}
+
+/// The files of a table that is read, and how they are.
+fn opened(table: &Table, schema: SchemaRef, options: &FilesystemOptions) -> Result<(Arc<Files>, Reading)> {
+    let FilesystemOptions { storage, format, partitioning, .. } = options.clone();
+    let reading = Reading { table: table.clone(), schema, format, partitioning };
+    reading.check()?;
+    Ok((Arc::new(Files::open(&table.name, &storage)?), reading))
 }
 
 /// What waits for a store's answers.

@@ -2,6 +2,7 @@
 //! allowed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tidemill_engine::connector::Result;
 use tidemill_model::job::StorageSpec;
@@ -20,6 +21,8 @@ pub struct FilesystemOptions {
     pub storage: StorageSpec,
     pub format: FileFormat,
     pub lookup: LookupOptions,
+    /// How often the path is listed for further files; none for a table that ends.
+    pub monitor: Option<Duration>,
     pub partitioning: Partitioning,
     /// When folders are told to be complete, if they are.
     pub completion: Option<Completion>,
@@ -70,6 +73,11 @@ impl FilesystemOptions {
             }
         };
         let lookup = LookupOptions::read(&options)?;
+        let monitor = options.duration("source.monitor-interval")?;
+        if monitor == Some(Duration::ZERO) {
+            return Err(options.bad_value("source.monitor-interval", "0", "is too short", "one such as `10 s`"));
+        }
+        options.choice("source.report-statistics", &[("ALL", ()), ("NONE", ())])?;
         let default_name = options.optional("partition.default-name").unwrap_or("__DEFAULT_PARTITION__");
         let partitioning = Partitioning::new(table, default_name.to_string());
         let completion = completion(&options)?;
@@ -83,7 +91,7 @@ impl FilesystemOptions {
             }
         }
         options.finish()?;
-        Ok(Self { storage, format, lookup, partitioning, completion, file_bytes })
+        Ok(Self { storage, format, lookup, monitor, partitioning, completion, file_bytes })
     }
 }
 

@@ -70,7 +70,7 @@ fn read(reader: &mut dyn SourceReader, max_rows: usize, limit: usize) -> Vec<Str
         match reader.poll(max_rows).unwrap() {
             Polled::Batch { rows, .. } => read.extend(lines(&rows)),
             Polled::Finished => break,
-            Polled::Pending | Polled::PendingFor { .. } => {}
+            Polled::Pending | Polled::Ended { .. } | Polled::PendingFor { .. } => {}
         }
     }
     read
@@ -205,7 +205,7 @@ fn a_rate_holds_rows_back() {
         match reader.poll(10_000).unwrap() {
             Polled::Batch { rows: batch, .. } => rows += batch.num_rows(),
             Polled::PendingFor { ms } => break assert!((1..=20).contains(&ms), "{ms}"),
-            Polled::Pending | Polled::Finished => panic!("neither is expected"),
+            Polled::Pending | Polled::Ended { .. } | Polled::Finished => panic!("neither is expected"),
         }
     }
     assert!((100..1000).contains(&rows), "{rows}");

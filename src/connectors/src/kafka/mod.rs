@@ -27,8 +27,10 @@
 //! record, or where `properties.auto.offset.reset` says. With a group, completed checkpoints are committed to it for
 //! lag displays; nothing is ever read back from there once there is a snapshot.
 //!
-//! **What is not there.** TLS and SASL (this build of librdkafka has neither), zstd, topic lists and patterns, partitions
-//! found while running: a new partition is read from the next start of the job on.
+//! **Partitions that are added** while the table is read are found by `scan.topic-partition-discovery.interval` (`5 min`,
+//! `0` for never), or at the next start, and are read from their beginning wherever the others began.
+//!
+//! **What is not there.** TLS and SASL (this build of librdkafka has neither), zstd, topic lists and patterns.
 
 mod client;
 mod config;

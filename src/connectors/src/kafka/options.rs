@@ -1,5 +1,7 @@
 //! A Kafka table's options, read and checked once. The same table may be read and written, so all are always allowed.
 
+use std::time::Duration;
+
 use tidemill_engine::connector::Result;
 use tidemill_plan::Table;
 
@@ -18,6 +20,8 @@ pub struct KafkaOptions {
     pub reset: Reset,
     pub startup: Startup,
     pub bounded: bool,
+    /// How often the topic is looked at for further partitions; none for never.
+    pub discovery: Option<Duration>,
     pub records: Records,
     pub values: Values,
     pub json: JsonOptions,
@@ -77,14 +81,12 @@ pub enum Guarantee {
     ExactlyOnce,
 }
 
+/// How often the topic is looked at for further partitions, as in Flink.
+const DISCOVERY: Duration = Duration::from_secs(300);
+
 /// Options of Flink's connector that cannot be honoured, with the reason and a way out.
-const UNSUPPORTED: [(&str, &str, &str); 8] = [
+const UNSUPPORTED: [(&str, &str, &str); 7] = [
     ("topic-pattern", "a table reads one topic", "name it by `topic`"),
-    (
-        "scan.topic-partition-discovery.interval",
-        "new partitions are read from the next start of the job on",
-        "leave it out; change any option or restart the application after adding partitions",
-    ),
     ("scan.startup.specific-offsets", "positions come from snapshots", "use `timestamp` or `earliest-offset`"),
     (
         "scan.bounded.specific-offsets",
@@ -144,6 +146,7 @@ impl KafkaOptions {
             ("exactly-once", Guarantee::ExactlyOnce),
             ("none", Guarantee::None),
         ];
+        let discovery = options.duration("scan.topic-partition-discovery.interval")?.unwrap_or(DISCOVERY);
         let read = Self {
             topic,
             properties: properties.passed,
@@ -151,6 +154,7 @@ impl KafkaOptions {
             reset: properties.reset,
             startup,
             bounded: options.choice("scan.bounded.mode", &ends)?.unwrap_or(false),
+            discovery: (discovery > Duration::ZERO).then_some(discovery),
             records,
             values,
             json,

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::array::RecordBatch;
+use arrow_schema::SchemaRef;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use tidemill_engine::connector::{AssignedSplit, Polled, Result, SourceReader, SourceStats};
 use tidemill_model::status::{Problem, ProblemKind};
+use tidemill_plan::Table;
 
 use super::client::{Context, create, fetch_partitions};
 use super::config::group_client;
@@ -26,7 +28,7 @@ use super::trouble::Trouble;
 use crate::formats::json::decoder::BadMessage;
 
 /// Messages taken from librdkafka at once, and so the most rows of a batch.
-pub const BATCH_ROWS: usize = 8192;
+const BATCH_ROWS: usize = 8192;
 /// A batch ends once it has decoded this much, so that its columns stay near a core's cache.
 const BATCH_BYTES: usize = 1 << 20;
 /// How often librdkafka's events (errors, log lines) are looked at.
@@ -34,6 +36,8 @@ const EVENTS_EVERY: Duration = Duration::from_millis(50);
 
 pub struct ReaderTable {
     pub application: String,
+    pub table: Table,
+    pub schema: SchemaRef,
     pub options: Arc<KafkaOptions>,
     pub client: Arc<BaseConsumer<Context>>,
     pub trouble: Trouble,
@@ -71,22 +75,30 @@ enum Read {
     Nothing,
 }
 
+impl ReaderTable {
+    fn partition(&self, topic: &Rc<Topic>, range: Range) -> Result<Partition> {
+        let decoder = RecordDecoder::new(&self.table, self.schema.clone(), &self.options, BATCH_ROWS)?;
+        Partition::new(topic, range, decoder).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: RDKafkaErrorCode) -> Problem {
+        self.trouble.problem_of(format!("failed to read the topic `{}`: {error}", self.options.topic))
+    }
+}
+
 impl KafkaReader {
-    pub fn new(name: &str, table: ReaderTable, splits: &[AssignedSplit], decoders: Vec<RecordDecoder>) -> Result<Self> {
-        let failed = |error: RDKafkaErrorCode| {
-            table.trouble.problem_of(format!("failed to read the topic `{}`: {error}", table.options.topic))
-        };
-        let topic = Rc::new(Topic::new(table.client.clone(), &table.options.topic).map_err(failed)?);
+    pub fn new(table: ReaderTable, splits: &[AssignedSplit]) -> Result<Self> {
+        let topic = Topic::new(table.client.clone(), &table.options.topic).map_err(|error| table.failed(error))?;
+        let topic = Rc::new(topic);
         let offsets = Offsets {
-            table: name,
+            table: &table.table.name,
             application: &table.application,
             options: &table.options,
             client: &table.client,
             trouble: &table.trouble,
         };
-        let ranges = offsets.ranges(splits)?.into_iter().zip(decoders);
-        let partitions = ranges.map(|(range, decoder)| Partition::new(&topic, range, decoder).map_err(failed));
-        let partitions = partitions.collect::<Result<Vec<_>>>()?;
+        let ranges = offsets.ranges(splits)?.into_iter();
+        let partitions = ranges.map(|range| table.partition(&topic, range)).collect::<Result<Vec<_>>>()?;
         let group = match &table.options.group {
             Some(group) if !splits.is_empty() => {
                 Some(create(&group_client(&table.options, &table.application, group), &table.trouble)?)
@@ -269,6 +281,14 @@ impl SourceReader for KafkaReader {
             millis_behind_latest: self.millis_behind(),
             problem: self.table.trouble.problem(),
         }
+    }
+
+    fn add(&mut self, split: AssignedSplit) -> Result<()> {
+        let position = split.position.unwrap_or_else(|| position(0, None));
+        let (next, _) = read_position(&self.table.table.name, &position)?;
+        let range = Range { partition: split.number as i32, next, end: None, high: None };
+        self.partitions.push(self.table.partition(&self.topic, range)?);
+        Ok(())
     }
 
     fn checkpointed(&mut self, positions: &[Value]) {

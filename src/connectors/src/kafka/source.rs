@@ -1,17 +1,20 @@
 //! A Kafka topic opened for reading: its partitions are the splits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use serde_json::Value;
 use tidemill_engine::connector::{AssignedSplit, Result, Source, SourceReader, Split, TaskContext};
 use tidemill_model::status::ProblemKind;
 use tidemill_plan::Table;
 
 use super::client::{Context, OPEN_TIMEOUT, create, fetch_partitions, retry};
 use super::config;
+use super::offsets::position;
 use super::options::{KafkaOptions, Records};
-use super::reader::{BATCH_ROWS, KafkaReader, ReaderTable};
+use super::reader::{KafkaReader, ReaderTable};
 use super::records::RecordDecoder;
 use super::trouble::Trouble;
 use crate::options::invalid;
@@ -69,16 +72,25 @@ impl Source for KafkaSource {
         let config = config::consumer(&self.options, &self.application, splits.len());
         let table = ReaderTable {
             application: self.application.clone(),
+            table: self.table.clone(),
+            schema: self.schema.clone(),
             options: self.options.clone(),
             client: Arc::new(create(&config, &trouble)?),
             trouble,
         };
-        let decoders =
-            splits.iter().map(|_| RecordDecoder::new(&self.table, self.schema.clone(), &self.options, BATCH_ROWS));
-        Ok(Box::new(KafkaReader::new(&self.table.name, table, &splits, decoders.collect::<Result<_>>()?)?))
+        Ok(Box::new(KafkaReader::new(table, &splits)?))
     }
 
     fn bounded(&self) -> bool {
         self.options.bounded
+    }
+
+    fn discovery(&self) -> Option<Duration> {
+        self.options.discovery.filter(|_| !self.options.bounded)
+    }
+
+    /// A partition that was added is read whole, wherever the others began.
+    fn beginning(&self, _: &Split) -> Option<Value> {
+        Some(position(0, None))
     }
 }

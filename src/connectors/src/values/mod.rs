@@ -167,7 +167,7 @@ mod tests {
         match reader.poll(most).unwrap() {
             Polled::Batch { rows, .. } => Some(rows.column(0).as_primitive::<Int64Type>().iter().collect()),
             Polled::Finished => None,
-            Polled::Pending | Polled::PendingFor { .. } => panic!("rows are there at once"),
+            Polled::Pending | Polled::Ended { .. } | Polled::PendingFor { .. } => panic!("rows are there at once"),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -43,6 +43,14 @@ impl Broker {
         let made = futures::executor::block_on(admin.create_topics([&topic], &AdminOptions::new())).unwrap();
         made.into_iter().for_each(|made| drop(made.unwrap()));
         name
+    }
+
+    /// Gives a topic more partitions, so that it has `count`.
+    pub fn add_partitions(&self, topic: &str, count: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let wanted = NewPartitions::new(topic, count);
+        let made = futures::executor::block_on(admin.create_partitions([&wanted], &AdminOptions::new())).unwrap();
+        made.into_iter().for_each(|made| drop(made.unwrap()));
     }
 
     /// Throws the records before `offset` away, as retention does.
@@ -196,7 +204,7 @@ pub fn read(reader: &mut dyn SourceReader, mut enough: impl FnMut(&[String]) -> 
         match reader.poll(1000)? {
             Polled::Batch { rows: batch, .. } => rows.extend(lines(&batch)),
             Polled::Finished => break,
-            Polled::Pending => {}
+            Polled::Pending | Polled::Ended { .. } => {}
             Polled::PendingFor { ms } => std::thread::sleep(Duration::from_millis(ms)),
         }
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tidemill_engine::connector::SourceReader;
+use tidemill_engine::connector::{AssignedSplit, SourceReader};
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::broker::{End, assigned, broker, read, sorted, to_the_end, views};
@@ -80,6 +80,33 @@ fn a_restored_reader_goes_on_at_its_positions() {
         let stats = reader.stats();
         stats.lag_records == Some(0) && stats.millis_behind_latest == Some(0)
     });
+}
+
+#[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
+fn a_partition_that_is_added_is_read_from_its_beginning() {
+    let broker = broker();
+    let topic = broker.topic(1);
+    broker.send(&topic, 0, &views(0..10));
+    let options = [("scan.startup.mode", "latest-offset"), ("scan.topic-partition-discovery.interval", "100 ms")];
+    let source = broker.source(&topic, &options).unwrap();
+    assert_eq!(source.discovery(), Some(Duration::from_millis(100)));
+    let mut reader = source.reader(assigned(&*source, None)).unwrap();
+    broker.add_partitions(&topic, 2);
+    broker.send(&topic, 1, &views(100..110));
+    let begun = Instant::now();
+    let added = loop {
+        let found = source.splits().unwrap().into_iter().find(|split| split.number == 1);
+        assert!(begun.elapsed() < Duration::from_secs(20), "the partition is not found");
+        if let Some(found) = found {
+            break found;
+        }
+    };
+    let position = source.beginning(&added);
+    reader.add(AssignedSplit { id: added.id, number: added.number, position }).unwrap();
+    let rows = read(&mut *reader, |rows| rows.len() >= 10).unwrap();
+    assert_eq!(sorted(rows), plain(views(100..110)));
+    assert_eq!(reader.positions()[1], json!({ "offset": 10 }));
 }
 
 #[test]

@@ -54,7 +54,7 @@ use self::source::{Aligned, SourceTask};
 use self::stage::StageTask;
 use crate::alignment::{GroupTime, least};
 use crate::checkpoint::Part;
-use crate::connector::{AssignedSplit, Result};
+use crate::connector::{AssignedSplit, Result, Split};
 use crate::element::{Element, Watermark};
 use crate::event_time::EventTime;
 use crate::operator::{Chain, internal};
@@ -161,29 +161,31 @@ fn source_task(
     job: &Job,
     thread: &Thread,
 ) -> Result<SourceTask> {
+    let watermark = open.watermark.as_ref();
+    let mut watermarks = SplitWatermarks::new(SplitRules {
+        idle_timeout_ms: watermark.and_then(|watermark| watermark.idle_timeout_ms),
+        max_future_ms: watermark.and_then(|watermark| watermark.max_future_ms),
+        reads_in_turn: open.source.reads_in_turn(),
+    });
     let mut assigned = Vec::new();
-    let mut watermarks = Vec::new();
-    for split in &open.splits {
-        if split.number % thread.peers() as u64 == thread.index() as u64 {
-            let restored = job.restored.split(&open.uid, &split.id);
-            watermarks.push(restored.and_then(|state| state.watermark_ms));
-            assigned.push(AssignedSplit {
-                id: split.id.clone(),
-                number: split.number,
-                position: restored.map(|state| state.position.clone()),
-            });
-        }
+    for split in open.splits.iter().filter(|split| thread.reads(split)) {
+        let restored = job.restored.split(&open.uid, &split.id);
+        watermarks.add(restored.and_then(|state| state.watermark_ms), now_ms());
+        assigned.push(AssignedSplit {
+            id: split.id.clone(),
+            number: split.number,
+            position: match restored {
+                Some(state) => Some(state.position.clone()),
+                None if job.restored.has_source(&open.uid) => open.source.beginning(split),
+                None => None,
+            },
+        });
     }
     let splits = assigned.iter().map(|split| split.id.clone()).collect();
-    let watermark = open.watermark.as_ref();
     let event_time = watermark
         .map(|watermark| EventTime::new(&watermark.expression, &open.schema))
         .transpose()
         .map_err(|error| internal(&open.uid, error))?;
-    let rules = SplitRules {
-        idle_timeout_ms: watermark.and_then(|watermark| watermark.idle_timeout_ms),
-        max_future_ms: watermark.and_then(|watermark| watermark.max_future_ms),
-    };
     let alignment = watermark.and_then(|watermark| watermark.alignment.as_ref()).and_then(|alignment| {
         let group = job.alignments.iter().position(|group| group.name == alignment.group)?;
         Some(Aligned { group, max_drift_ms: alignment.max_drift_ms })
@@ -198,7 +200,8 @@ fn source_task(
         stage,
         reader: open.source.reader(assigned)?,
         splits,
-        watermarks: SplitWatermarks::new(watermarks, rules, now_ms()),
+        discovered: 0,
+        watermarks,
         event_time,
         alignment,
         held: Vec::new(),
@@ -272,6 +275,11 @@ impl Thread {
         self.0.peers
     }
 
+    /// Whether a split is this thread's.
+    fn reads(&self, split: &Split) -> bool {
+        split.number % self.peers() as u64 == self.index() as u64
+    }
+
     fn turn(&self, now: Instant) -> Turn {
         self.0.clock.borrow_mut().turn(now, |epoch| !self.0.probe.less_than(&epoch))
     }
@@ -323,6 +331,11 @@ impl Thread {
             self.part(Part::State { checkpoint, thread: self.index() as u32, captured });
         }
         Ok(())
+    }
+
+    /// The source at this place among the job's.
+    fn source(&self, place: usize) -> &OpenSource {
+        &self.0.job.sources[place]
     }
 
     fn part(&self, part: Part) {

@@ -14,7 +14,7 @@ use super::clock::Turn;
 use super::message::Message;
 use super::{Builder, Thread, send};
 use crate::checkpoint::Part;
-use crate::connector::{Polled, Result, SourceReader};
+use crate::connector::{AssignedSplit, Polled, Result, SourceReader};
 use crate::element::{Element, Watermark};
 use crate::event_time::EventTime;
 use crate::operator::Chain;
@@ -36,6 +36,8 @@ pub struct SourceTask {
     pub stage: usize,
     pub reader: Box<dyn SourceReader>,
     pub splits: Vec<String>,
+    /// How many of the splits that were found since have been looked at.
+    pub discovered: usize,
     pub watermarks: SplitWatermarks,
     pub event_time: Option<EventTime>,
     pub alignment: Option<Aligned>,
@@ -142,7 +144,20 @@ impl SourceTask {
             thread.part(Part::Splits { checkpoint: announcement.checkpoint, splits });
             thread.capture_chain(&mut self.chain, announcement.checkpoint)?;
         }
+        self.discover(thread)?;
         self.report(thread);
+        Ok(())
+    }
+
+    /// Takes in splits that have been found since.
+    fn discover(&mut self, thread: &Thread) -> Result<()> {
+        let source = thread.source(self.place);
+        for split in source.discovered.since(&mut self.discovered).iter().filter(|split| thread.reads(split)) {
+            let position = source.source.beginning(split);
+            self.reader.add(AssignedSplit { id: split.id.clone(), number: split.number, position })?;
+            self.splits.push(split.id.clone());
+            self.watermarks.add(None, now_ms());
+        }
         Ok(())
     }
 
@@ -185,6 +200,10 @@ impl SourceTask {
                 let mut elements = Vec::new();
                 self.chain.on_element(0, Element::Batch(rows), &mut elements)?;
                 send(output, capability, elements, thread);
+                activator.activate();
+            }
+            Polled::Ended { split } => {
+                self.watermarks.end_split(split);
                 activator.activate();
             }
             Polled::Pending => activator.activate_after(PAUSE),

@@ -50,12 +50,17 @@ pub struct Test {
     /// How often readers were asked for rows.
     pub polls: Arc<AtomicUsize>,
     pub world: World,
+    pub splits: Splits,
 }
+
+/// How many splits there are, if a test decides; then the table does not end.
+type Splits = Option<Arc<Mutex<u64>>>;
 
 impl Connector for Test {
     fn source(&self, table: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Source>> {
         let open = if table.name == "slow" { &self.slow } else { &self.open };
-        Ok(Arc::new(TestSource { rows: self.rows.clone(), open: open.clone(), polls: self.polls.clone() }))
+        let (rows, open, polls) = (self.rows.clone(), open.clone(), self.polls.clone());
+        Ok(Arc::new(TestSource { rows, open, polls, splits: self.splits.clone() }))
     }
 
     fn sink(&self, _: &Table, _: SchemaRef, _: &TaskContext) -> Result<Arc<dyn Sink>> {
@@ -67,11 +72,13 @@ struct TestSource {
     rows: Arc<Vec<Row>>,
     open: Arc<Mutex<usize>>,
     polls: Arc<AtomicUsize>,
+    splits: Splits,
 }
 
 impl Source for TestSource {
     fn splits(&self) -> Result<Vec<Split>> {
-        Ok((0..SPLITS).map(|number| Split { id: number.to_string(), number }).collect())
+        let splits = self.splits.as_ref().map_or(SPLITS, |splits| *splits.lock().unwrap());
+        Ok((0..splits).map(|number| Split { id: number.to_string(), number }).collect())
     }
 
     fn reader(&self, splits: Vec<AssignedSplit>) -> Result<Box<dyn SourceReader>> {
@@ -80,11 +87,20 @@ impl Source for TestSource {
             .map(|split| split.position.as_ref().map_or(split.number, |position| position.as_u64().unwrap()))
             .collect();
         let (rows, open, polls) = (self.rows.clone(), self.open.clone(), self.polls.clone());
-        Ok(Box::new(TestReader { rows, open, polls, next, held: Vec::new(), read: 0 }))
+        let bounded = self.bounded();
+        Ok(Box::new(TestReader { rows, open, polls, next, held: Vec::new(), read: 0, bounded }))
     }
 
     fn bounded(&self) -> bool {
-        true
+        self.splits.is_none()
+    }
+
+    fn discovery(&self) -> Option<Duration> {
+        self.splits.is_some().then_some(Duration::from_millis(20))
+    }
+
+    fn beginning(&self, split: &Split) -> Option<Value> {
+        Some(json!(split.number))
     }
 }
 
@@ -95,6 +111,7 @@ struct TestReader {
     next: Vec<u64>,
     held: Vec<bool>,
     read: u64,
+    bounded: bool,
 }
 
 impl SourceReader for TestReader {
@@ -114,12 +131,17 @@ impl SourceReader for TestReader {
                 return Ok(Polled::Batch { split, rows: batch(&taken) });
             }
         }
-        let finished = self.next.iter().all(|next| *next as usize >= self.rows.len());
+        let finished = self.bounded && self.next.iter().all(|next| *next as usize >= self.rows.len());
         Ok(if finished { Polled::Finished } else { Polled::Pending })
     }
 
     fn hold(&mut self, held: &[bool]) {
         self.held = held.to_vec();
+    }
+
+    fn add(&mut self, split: AssignedSplit) -> Result<()> {
+        self.next.push(split.position.unwrap().as_u64().unwrap());
+        Ok(())
     }
 
     fn positions(&self) -> Vec<Value> {
@@ -343,5 +365,6 @@ pub fn test(plan: StreamPlan, count: u64, open: usize) -> Arc<Test> {
         slow: Arc::default(),
         polls: Arc::default(),
         world: World::default(),
+        splits: None,
     })
 }

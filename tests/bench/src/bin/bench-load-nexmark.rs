@@ -83,7 +83,7 @@ fn each_batch(
         match reader.poll(BATCH).map_err(failed)? {
             Polled::Batch { rows, .. } => handle(&rows)?,
             Polled::Finished => return Ok(()),
-            Polled::Pending | Polled::PendingFor { .. } => {}
+            Polled::Pending | Polled::Ended { .. } | Polled::PendingFor { .. } => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod looking_up;
 mod partitioned;
+mod reading;
 mod writing;
 
 use std::path::Path;

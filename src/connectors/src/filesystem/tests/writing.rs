@@ -101,5 +101,4 @@ fn wrong_tables_are_refused() {
     assert_eq!(refusal(&[("path", "file:///tmp/x")]), "the option `format` is missing");
     assert!(refusal(&[("path", "hdfs://x/y"), ("format", "json")]).contains("the scheme is not supported"));
     assert!(refusal(&[("path", "file:///tmp/x"), ("format", "orc")]).contains("`orc`"));
-    assert!(Filesystem.source(&table(&[]), batch(&[]).schema(), &context()).is_err());
 }

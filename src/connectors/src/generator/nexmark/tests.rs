@@ -58,7 +58,7 @@ fn read(reader: &mut dyn SourceReader, schema: &SchemaRef, max_rows: usize, limi
         match reader.poll(max_rows).unwrap() {
             Polled::Batch { rows, .. } => batches.push(rows),
             Polled::Finished => break,
-            Polled::Pending | Polled::PendingFor { .. } => {}
+            Polled::Pending | Polled::Ended { .. } | Polled::PendingFor { .. } => {}
         }
     }
     concat_batches(schema, &batches).unwrap()
