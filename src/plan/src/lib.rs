@@ -10,6 +10,7 @@ pub mod clock;
 mod expression;
 pub mod functions;
 mod join;
+pub mod nested;
 mod nodes;
 mod pattern;
 mod rank;

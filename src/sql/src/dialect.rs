@@ -1,6 +1,10 @@
 //! How Flink writes names, strings and calls.
 
-use sqlparser::ast::{CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
+mod json;
+
+pub(crate) use json::IS_JSON;
+
+use sqlparser::ast::{CastKind, Expr, FunctionArguments};
 use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -59,6 +63,10 @@ impl Dialect for FlinkDialect {
             (Keyword::CAST, Token::LParen) => parse_cast(parser, CastKind::Cast),
             (Keyword::TRY_CAST, Token::LParen) => parse_cast(parser, CastKind::TryCast),
             (Keyword::MAP, Token::LBracket) => parse_map(parser),
+            (_, Token::LParen) => {
+                let name = word.value.clone();
+                json::parse(parser, &name)?
+            }
             _ => return None,
         };
         Some(parsed.and_then(|root| parser.parse_compound_expr(root, Vec::new())))
@@ -66,6 +74,9 @@ impl Dialect for FlinkDialect {
 
     /// The stock parser takes everything after `IS DISTINCT FROM`, `AND` included, for its right side.
     fn parse_infix(&self, parser: &mut Parser, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if let Some(test) = json::parse_test(parser, left) {
+            return Some(Ok(test));
+        }
         let distinct = parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]);
         if !distinct && !parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
             return None;
@@ -92,19 +103,5 @@ fn parse_map(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.expect_token(&Token::LBracket)?;
     let parts = parser.parse_comma_separated0(Parser::parse_expr, Token::RBracket)?;
     parser.expect_token(&Token::RBracket)?;
-    let argument = |part| FunctionArg::Unnamed(FunctionArgExpr::Expr(part));
-    Ok(Expr::Function(Function {
-        name: vec![name].into(),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: parts.into_iter().map(argument).collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    }))
+    Ok(json::function(name, parts, FunctionArguments::None))
 }

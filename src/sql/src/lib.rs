@@ -19,6 +19,7 @@ mod dialect;
 mod error;
 mod explain;
 mod expressions;
+pub mod functions;
 mod hints;
 mod insert;
 mod like;

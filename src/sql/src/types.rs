@@ -1,9 +1,10 @@
 //! Flink's types and the Arrow types that stand for them.
 
-use std::sync::Arc;
-
-use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit};
+use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use sqlparser::ast::{self, ArrayElemTypeDef, CharacterLength, ExactNumberInfo, TimezoneInfo};
+
+pub(crate) use tidemill_plan::functions::fitted_decimal;
+pub(crate) use tidemill_plan::nested::{array, element_of, map, row};
 
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 pub(crate) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -13,19 +14,6 @@ pub(crate) fn timestamp_ltz() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
-pub(crate) fn row<N: Into<String>>(fields: impl IntoIterator<Item = (N, DataType)>) -> DataType {
-    DataType::Struct(fields.into_iter().map(|(name, data_type)| Field::new(name, data_type, true)).collect())
-}
-
-pub(crate) fn array(element: DataType) -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(element, true)))
-}
-
-pub(crate) fn map(key: DataType, value: DataType) -> DataType {
-    let entries = Fields::from(vec![Field::new("keys", key, false), Field::new("values", value, true)]);
-    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
-}
-
 /// A MULTISET: values, each with how often it is there.
 pub(crate) fn multiset(element: DataType) -> DataType {
     map(element, DataType::Int32)
@@ -33,20 +21,6 @@ pub(crate) fn multiset(element: DataType) -> DataType {
 
 pub(crate) fn is_nested(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _))
-}
-
-/// What the elements of an ARRAY or MAP are found by, and their type.
-pub(crate) fn element_of(data_type: &DataType) -> Option<(DataType, DataType)> {
-    match data_type {
-        DataType::List(element) => Some((DataType::Int32, element.data_type().clone())),
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => {
-                Some((fields[0].data_type().clone(), fields[1].data_type().clone()))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// The types of the parts that a ROW, ARRAY or MAP is made of, if it can be made of so many.
@@ -259,16 +233,6 @@ pub(crate) fn exact(data_type: &DataType) -> Option<(u8, i8)> {
         DataType::Decimal128(precision, scale) => Some((*precision, *scale)),
         _ => None,
     }
-}
-
-/// A DECIMAL with as many digits as there may be; fraction digits are given up before whole ones, down to 6.
-pub(crate) fn fitted_decimal(precision: i32, scale: i32) -> DataType {
-    let max = i32::from(MAX_PRECISION);
-    if precision <= max {
-        return DataType::Decimal128(precision.max(1) as u8, scale as i8);
-    }
-    let scale = (max - (precision - scale)).max(scale.min(6));
-    DataType::Decimal128(MAX_PRECISION, scale as i8)
 }
 
 /// The least type that both go into, as for the branches of a CASE.

@@ -1,12 +1,12 @@
-//! Runs the cases of `tests/plans`: `NAME.sql` must give the plan in `NAME.plan`, or the error in `NAME.err`. Tables
-//! come from `catalog.json` beside it. `UPDATE_PLANS=1 cargo test -p tidemill-sql --test plans` writes the files anew;
+//! Runs the cases of `tests/plans`: `NAME.sql` must give the plan in `NAME.plan`, or the error in `NAME.err`; what
+//! `look_NAME.sql` asks to be shown must be `look_NAME.look`. Tables come from `catalog.json` beside it. `UPDATE_PLANS=1 cargo test -p tidemill-sql --test plans` writes the files anew;
 //! read the difference before committing it.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidemill_sql::{TableDefinition, compile, explain};
+use tidemill_sql::{TableDefinition, compile, explain, look};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/plans")
@@ -17,7 +17,13 @@ fn catalog() -> Vec<TableDefinition> {
 }
 
 /// What a case gives, and the ending of the file that it belongs into.
-fn outcome(sql: &str, catalog: &[TableDefinition]) -> (&'static str, String) {
+fn outcome(case: &Path, sql: &str, catalog: &[TableDefinition]) -> (&'static str, String) {
+    if case.file_name().is_some_and(|name| name.to_string_lossy().starts_with("look_")) {
+        return match look(sql, catalog, &[]) {
+            Ok(shown) => ("look", shown),
+            Err(error) => ("err", format!("{error}\n")),
+        };
+    }
     match compile(sql, catalog) {
         Ok(compiled) => {
             let stored = serde_json::to_string(&compiled.plan).unwrap();
@@ -40,10 +46,11 @@ fn every_case_gives_its_plan_or_error() {
     let (catalog, update) = (catalog(), std::env::var_os("UPDATE_PLANS").is_some());
     let mut wrong = Vec::new();
     for case in cases() {
-        let (ending, found) = outcome(&fs::read_to_string(&case).unwrap(), &catalog);
+        let (ending, found) = outcome(&case, &fs::read_to_string(&case).unwrap(), &catalog);
         let golden = case.with_extension(ending);
         if update {
-            let _ = fs::remove_file(case.with_extension(if ending == "plan" { "err" } else { "plan" }));
+            let others = ["plan", "err", "look"].into_iter().filter(|other| *other != ending);
+            others.for_each(|other| drop(fs::remove_file(case.with_extension(other))));
             fs::write(&golden, &found).unwrap();
         }
         let expected = fs::read_to_string(&golden).unwrap_or_else(|_| format!("no {}", golden.display()));
@@ -59,7 +66,7 @@ fn damaged(sql: &str) -> Vec<String> {
     let words = words(sql);
     let without = words.iter().map(|(start, word)| format!("{}{}", &sql[..*start], &sql[start + word.len()..]));
     let doubled = words.iter().map(|(start, word)| format!("{} {word} {}", &sql[..*start], &sql[*start..]));
-    let ends = sql.char_indices().map(|(end, _)| sql[..end].to_string());
+    let ends = words.iter().map(|(start, _)| sql[..*start].to_string());
     without.chain(doubled).chain(ends).collect()
 }
 

@@ -86,17 +86,26 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
 /// A part of a date or time that SQL names, as in `EXTRACT(HOUR FROM t)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeField {
+    Millennium,
+    Century,
+    Decade,
     Year,
+    IsoYear,
     Quarter,
     Month,
     Week,
     Day,
     DayOfYear,
     DayOfWeek,
+    IsoDayOfWeek,
     Hour,
     Minute,
     Second,
     Millisecond,
+    Microsecond,
+    Nanosecond,
+    /// Seconds since 1970.
+    Epoch,
 }
 
 impl FromStr for TimeField {
@@ -104,6 +113,14 @@ impl FromStr for TimeField {
 
     fn from_str(name: &str) -> Result<Self, String> {
         match name.to_ascii_uppercase().as_str() {
+            "MILLENNIUM" => Ok(Self::Millennium),
+            "CENTURY" => Ok(Self::Century),
+            "DECADE" => Ok(Self::Decade),
+            "ISOYEAR" => Ok(Self::IsoYear),
+            "ISODOW" => Ok(Self::IsoDayOfWeek),
+            "MICROSECOND" => Ok(Self::Microsecond),
+            "NANOSECOND" => Ok(Self::Nanosecond),
+            "EPOCH" => Ok(Self::Epoch),
             "YEAR" => Ok(Self::Year),
             "QUARTER" => Ok(Self::Quarter),
             "MONTH" => Ok(Self::Month),
@@ -125,6 +142,15 @@ impl TimeField {
     pub(super) fn extract(self, millis: i64) -> i64 {
         let moment = Moment::of_millis(millis);
         match self {
+            Self::Millennium => (moment.year - 1).div_euclid(1000) + 1,
+            Self::Century => (moment.year - 1).div_euclid(100) + 1,
+            Self::Decade => moment.year.div_euclid(10),
+            Self::IsoYear => moment.iso_week_and_year().1,
+            Self::IsoDayOfWeek => moment.iso_day_of_week(),
+            Self::Microsecond => moment.milli * 1000,
+            Self::Nanosecond => moment.milli * 1_000_000,
+            // As Flink, towards zero.
+            Self::Epoch => millis / 1000,
             Self::Year => moment.year,
             Self::Quarter => (moment.month - 1) / 3 + 1,
             Self::Month => moment.month,
@@ -143,15 +169,46 @@ impl TimeField {
     pub(super) fn floor(self, millis: i64) -> Option<i64> {
         let moment = Moment::of_millis(millis);
         match self {
+            Self::Millennium => Some(Moment::first_of((moment.year - 1).div_euclid(1000) * 1000 + 1, 1)),
+            Self::Century => Some(Moment::first_of((moment.year - 1).div_euclid(100) * 100 + 1, 1)),
+            Self::Decade => Some(Moment::first_of(moment.year.div_euclid(10) * 10, 1)),
             Self::Year => Some(Moment::first_of(moment.year, 1)),
             Self::Quarter => Some(Moment::first_of(moment.year, (moment.month - 1) / 3 * 3 + 1)),
             Self::Month => Some(Moment::first_of(moment.year, moment.month)),
+            Self::Week => Some((moment.days - moment.iso_day_of_week() % 7) * DAY_MS),
             Self::Day => Some(millis - millis.rem_euclid(DAY_MS)),
             Self::Hour => Some(millis - millis.rem_euclid(3_600_000)),
             Self::Minute => Some(millis - millis.rem_euclid(60_000)),
             Self::Second => Some(millis - millis.rem_euclid(1000)),
             Self::Millisecond => Some(millis),
-            Self::Week | Self::DayOfYear | Self::DayOfWeek => None,
+            _ => None,
+        }
+    }
+
+    /// `CEIL(moment TO field)`; none for fields that cannot be floored to.
+    pub(super) fn ceil(self, millis: i64) -> Option<i64> {
+        let floor = self.floor(millis)?;
+        if floor == millis { Some(millis) } else { self.add(floor, 1) }
+    }
+
+    /// The moment so many fields later; none for fields that are no length, and for what no number can hold.
+    pub(super) fn add(self, millis: i64, count: i64) -> Option<i64> {
+        let months = |each: i64| later(millis, count.checked_mul(each)?);
+        let span = |unit: i64| millis.checked_add(count.checked_mul(unit)?);
+        match self {
+            Self::Millennium => months(12_000),
+            Self::Century => months(1200),
+            Self::Decade => months(120),
+            Self::Year => months(12),
+            Self::Quarter => months(3),
+            Self::Month => months(1),
+            Self::Week => span(7 * DAY_MS),
+            Self::Day => span(DAY_MS),
+            Self::Hour => span(3_600_000),
+            Self::Minute => span(60_000),
+            Self::Second => span(1000),
+            Self::Millisecond => span(1),
+            _ => None,
         }
     }
 
@@ -167,9 +224,28 @@ impl TimeField {
             Self::Hour => span(3_600_000),
             Self::Minute => span(60_000),
             Self::Second => span(1000),
-            Self::Millisecond | Self::DayOfYear | Self::DayOfWeek => None,
+            Self::Millisecond => span(1),
+            _ => None,
         }
     }
+}
+
+/// How many days a month has.
+pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
+    days_of(year + month / 12, month % 12 + 1, 1) - days_of(year, month, 1)
+}
+
+/// The moment so many months later, on the same day or the month's last one.
+fn later(millis: i64, months: i64) -> Option<i64> {
+    let moment = Moment::of_millis(millis);
+    let month = moment.year.checked_mul(12)?.checked_add(moment.month - 1)?.checked_add(months)?;
+    let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+    // Beyond this no time of day can be told in milliseconds.
+    if !(-200_000_000..=200_000_000).contains(&year) {
+        return None;
+    }
+    let day = moment.day.min(days_in_month(year, month));
+    Some(days_of(year, month, day) * DAY_MS + millis.rem_euclid(DAY_MS))
 }
 
 /// Whole months; a month is whole when its day and time of day are reached.
@@ -212,6 +288,38 @@ mod tests {
         let floor = |field: TimeField, text| field.floor(at(text)).unwrap();
         assert_eq!(floor(TimeField::Hour, "1969-12-31 23:59:59"), at("1969-12-31 23:00:00"));
         assert_eq!(floor(TimeField::Year, "1969-12-31 23:59:59"), at("1969-01-01 00:00:00"));
+    }
+
+    #[test]
+    fn moments_are_rounded_to_what_has_a_length() {
+        let floor = |field: TimeField, text| field.floor(at(text)).unwrap();
+        let ceil = |field: TimeField, text| field.ceil(at(text)).unwrap();
+        assert_eq!(floor(TimeField::Week, "2020-01-02 15:04:05"), at("2019-12-29 00:00:00"));
+        assert_eq!(ceil(TimeField::Week, "2020-01-02 15:04:05"), at("2020-01-05 00:00:00"));
+        assert_eq!(floor(TimeField::Week, "2020-01-05 00:00:00"), at("2020-01-05 00:00:00"));
+        assert_eq!(floor(TimeField::Century, "2020-01-02 15:04:05"), at("2001-01-01 00:00:00"));
+        assert_eq!(ceil(TimeField::Decade, "2020-01-02 15:04:05"), at("2030-01-01 00:00:00"));
+        assert_eq!(ceil(TimeField::Month, "2020-01-01 00:00:00"), at("2020-01-01 00:00:00"));
+        assert_eq!(ceil(TimeField::Quarter, "2020-11-01 00:00:01"), at("2021-01-01 00:00:00"));
+    }
+
+    #[test]
+    fn months_end_with_their_last_day() {
+        let later = |text, months| TimeField::Month.add(at(text), months).unwrap();
+        assert_eq!(later("2020-01-31 10:00:00", 1), at("2020-02-29 10:00:00"));
+        assert_eq!(later("2020-02-29 10:00:00", 12), at("2021-02-28 10:00:00"));
+        assert_eq!(later("2020-01-31 10:00:00", -2), at("2019-11-30 10:00:00"));
+        assert_eq!(later("2020-12-31 00:00:00", 12), at("2021-12-31 00:00:00"));
+        assert_eq!(TimeField::Year.add(0, i64::MAX), None);
+    }
+
+    #[test]
+    fn parts_that_are_not_of_the_calendar_are_told_as_flink_tells_them() {
+        let part = |field: TimeField, text| field.extract(at(text));
+        let parts = [TimeField::Millennium, TimeField::Century, TimeField::Decade, TimeField::IsoYear];
+        assert_eq!(parts.map(|field| part(field, "2021-01-02 00:00:00")), [3, 21, 202, 2020]);
+        assert_eq!(parts.map(|field| part(field, "2000-12-31 00:00:00")), [2, 20, 200, 2000]);
+        assert_eq!(TimeField::Epoch.extract(-500), 0);
     }
 
     #[test]

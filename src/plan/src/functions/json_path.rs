@@ -1,4 +1,4 @@
-//! Paths into JSON: `$.a.b[0]['c'][*].*`, lax unless they say so.
+//! Paths into JSON: `$.a.b[0]['c'][*].*`, strict unless they say that they are lax.
 
 use std::str::FromStr;
 
@@ -6,7 +6,28 @@ use super::json_value::Json;
 
 /// A parsed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct JsonPath(Vec<Step>);
+pub(super) struct JsonPath {
+    mode: Mode,
+    steps: Vec<Step>,
+}
+
+/// Whether it is a fault that a path leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Strict,
+    Lax,
+}
+
+/// What a path leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Found<'a> {
+    /// Not null.
+    One(&'a Json),
+    /// Of a path that may lead to many values: what it leads to, as an array.
+    Many(Vec<&'a Json>),
+    /// Nothing, which is a fault for a strict path.
+    Nothing,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -18,13 +39,26 @@ enum Step {
 }
 
 impl JsonPath {
-    /// Everything that the path leads to.
-    pub(super) fn find<'a>(&self, json: &'a Json) -> Vec<&'a Json> {
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the path leads to in a text, which may be no JSON.
+    pub(super) fn find<'a>(&self, json: Option<&'a Json>) -> Found<'a> {
+        let Some(json) = json else { return Found::Nothing };
         let mut found = vec![json];
-        for step in &self.0 {
-            found = found.into_iter().flat_map(|json| step.take(json)).collect();
+        for step in &self.steps {
+            let next: Vec<&Json> = found.iter().flat_map(|json| step.take(json)).collect();
+            if self.mode == Mode::Strict && *step != Step::All && next.len() < found.len() {
+                return Found::Nothing;
+            }
+            found = next;
         }
-        found
+        match (self.steps.contains(&Step::All), found.as_slice()) {
+            (true, _) => Found::Many(found),
+            (false, [Json::Null] | []) => Found::Nothing,
+            (false, [one, ..]) => Found::One(one),
+        }
     }
 }
 
@@ -51,10 +85,10 @@ impl FromStr for JsonPath {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let refused = |why: &str| format!("the JSON path `{text}` is not supported: {why}");
-        let path = match text.split_once(char::is_whitespace) {
-            Some(("strict", _)) => return Err(refused("strict paths are not; use lax")),
-            Some(("lax", path)) => path.trim_start(),
-            _ => text,
+        let (mode, path) = match text.trim_start().split_once(char::is_whitespace) {
+            Some((mode, path)) if mode.eq_ignore_ascii_case("strict") => (Mode::Strict, path.trim_start()),
+            Some((mode, path)) if mode.eq_ignore_ascii_case("lax") => (Mode::Lax, path.trim_start()),
+            _ => (Mode::Strict, text),
         };
         let mut rest = path.strip_prefix('$').ok_or_else(|| refused("it does not begin with `$`"))?;
         let mut steps = Vec::new();
@@ -63,7 +97,7 @@ impl FromStr for JsonPath {
             steps.push(step);
             rest = behind;
         }
-        Ok(Self(steps))
+        Ok(Self { mode, steps })
     }
 }
 
@@ -96,33 +130,37 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(path: &str, expected: &[&str]) {
+    fn check(path: &str, expected: Option<&str>) {
         let json = Json::parse(r#"{"a": {"b c": [1, {"d": 2}, 3]}, "e": null, "a.b": 4}"#).unwrap();
-        let found: Vec<String> = path.parse::<JsonPath>().unwrap().find(&json).iter().map(|f| f.to_string()).collect();
-        assert_eq!(found, expected, "{path}");
+        let found = match path.parse::<JsonPath>().unwrap().find(Some(&json)) {
+            Found::Nothing => None,
+            Found::One(one) => Some(one.to_string()),
+            Found::Many(many) => Some(Json::Array(many.into_iter().cloned().collect()).to_string()),
+        };
+        assert_eq!(found.as_deref(), expected, "{path}");
     }
 
     #[test]
     fn a_path_leads_to_what_it_names() {
-        check("$.a['b c'][0]", &["1"]);
-        check("lax $.a[\"b c\"][1].d", &["2"]);
-        check("$.a['b c'][-1]", &["3"]);
-        check("$['a.b']", &["4"]);
-        check("$.a['b c'][*]", &["1", r#"{"d":2}"#, "3"]);
-        check("$.a.*[0]", &["1"]);
-        check("$.e", &["null"]);
+        check("$.a['b c'][0]", Some("1"));
+        check("lax $.a[\"b c\"][1].d", Some("2"));
+        check("$.a['b c'][-1]", Some("3"));
+        check("$['a.b']", Some("4"));
+        check("$.a['b c'][*]", Some(r#"[1,{"d":2},3]"#));
+        check("$.a.*[0]", Some("[1]"));
+        check("lax $.x[*]", Some("[]"));
     }
 
     #[test]
-    fn what_is_not_there_is_no_fault() {
-        for path in ["$.x", "$.a[0]", "$.a['b c'][9]", "$.a['b c'].d", "$.e.f"] {
-            check(path, &[]);
+    fn what_is_not_there_or_null_is_nothing() {
+        for path in ["$.x", "$.a[0]", "$.a['b c'][9]", "lax $.a['b c'].d", "$.e.f", "$.e", "lax $.e", "strict $.x[*]"] {
+            check(path, None);
         }
     }
 
     #[test]
     fn paths_that_mean_more_are_refused() {
-        for path in ["a", "$..a", "$.a[?(@.b)]", "strict $.a", "$.a.size()", "$[1:2]", "$.a[", ""] {
+        for path in ["a", "$..a", "$.a[?(@.b)]", "$.a.size()", "$[1:2]", "$.a[", ""] {
             assert!(path.parse::<JsonPath>().is_err(), "{path}");
         }
     }

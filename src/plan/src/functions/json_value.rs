@@ -1,16 +1,16 @@
-//! JSON values, whose members keep the order in which they were written.
+//! JSON values as Flink sees them: numbers keep their digits, members come out in the order of their names.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Number;
+use super::json_text::Reader;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
     Null,
     Boolean(bool),
-    Number(Number),
+    /// As it is written out.
+    Number(String),
     Text(String),
     Array(Vec<Json>),
     /// No name is there twice.
@@ -18,18 +18,35 @@ pub(super) enum Json {
 }
 
 impl Json {
-    /// None if the text is no JSON.
+    /// None if the text does not begin with JSON; what stands behind it does not matter, as in Flink.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        Reader::over(text).value()
     }
 
     /// A scalar as SQL sees it; none for null, arrays and objects.
     pub(super) fn scalar_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
-            Self::Number(_) | Self::Boolean(_) => Some(Cow::Owned(self.to_string())),
+            Self::Number(number) => Some(Cow::Borrowed(number)),
+            Self::Boolean(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
             Self::Null | Self::Array(_) | Self::Object(_) => None,
         }
+    }
+
+    /// Of members with the same name the last counts.
+    pub(super) fn object(members: impl IntoIterator<Item = (String, Json)>) -> Self {
+        let mut object: Vec<(String, Json)> = Vec::new();
+        let mut places = std::collections::HashMap::new();
+        for (name, value) in members {
+            match places.get(&name).and_then(|place: &usize| object.get_mut(*place)) {
+                Some(member) => member.1 = value,
+                None => {
+                    places.insert(name.clone(), object.len());
+                    object.push((name, value));
+                }
+            }
+        }
+        Self::Object(object)
     }
 }
 
@@ -39,102 +56,78 @@ impl fmt::Display for Json {
         match self {
             Self::Null => f.write_str("null"),
             Self::Boolean(value) => write!(f, "{value}"),
-            Self::Number(number) => f.write_str(&written(number)),
-            Self::Text(text) => write_text(f, text),
+            Self::Number(number) => f.write_str(number),
+            Self::Text(text) => f.write_str(&quoted(text)),
             Self::Array(elements) => {
+                f.write_char('[')?;
                 for (place, element) in elements.iter().enumerate() {
-                    write!(f, "{}{element}", if place == 0 { "[" } else { "," })?;
+                    write!(f, "{}{element}", if place == 0 { "" } else { "," })?;
                 }
-                f.write_str(if elements.is_empty() { "[]" } else { "]" })
+                f.write_char(']')
             }
             Self::Object(members) => {
-                for (place, (name, value)) in members.iter().enumerate() {
-                    f.write_str(if place == 0 { "{" } else { "," })?;
-                    write_text(f, name)?;
-                    write!(f, ":{value}")?;
+                let mut sorted: Vec<&(String, Json)> = members.iter().collect();
+                // By UTF-16 units, as Java compares.
+                sorted.sort_by(|left, right| left.0.encode_utf16().cmp(right.0.encode_utf16()));
+                f.write_char('{')?;
+                for (place, (name, value)) in sorted.into_iter().enumerate() {
+                    write!(f, "{}{}:{value}", if place == 0 { "" } else { "," }, quoted(name))?;
                 }
-                f.write_str(if members.is_empty() { "{}" } else { "}" })
+                f.write_char('}')
             }
         }
     }
 }
 
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
-}
-
-/// Numbers with a point or exponent are doubles, written as Java writes them.
-fn written(number: &Number) -> String {
-    match number.as_f64().filter(|_| number.is_f64()) {
-        Some(value) => super::text::java_double(value),
-        None => number.to_string(),
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Boolean(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_string()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Json, E> {
-        Ok(Json::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json, A::Error> {
-        let mut array = Vec::new();
-        while let Some(element) = elements.next_element()? {
-            array.push(element);
-        }
-        Ok(Json::Array(array))
-    }
-
-    /// Of members with the same name the last counts, in the place of the first.
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        let mut object: Vec<(String, Json)> = Vec::new();
-        let mut places = std::collections::HashMap::new();
-        while let Some((name, value)) = members.next_entry::<String, Json>()? {
-            let place = *places.entry(name.clone()).or_insert(object.len());
-            match object.get_mut(place) {
-                Some(member) => member.1 = value,
-                None => object.push((name, value)),
+/// A text as JSON.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            control if control < ' ' => {
+                let _ = write!(quoted, "\\u{:04X}", control as u32);
             }
+            other => quoted.push(other),
         }
-        Ok(Json::Object(object))
     }
+    quoted.push('"');
+    quoted
+}
+
+/// How Java's BigDecimal writes a number that is written like this: with all its digits, and with an exponent only
+/// where there would be many zeros.
+pub(super) fn decimal_text(written: &str) -> String {
+    let (mantissa, exponent) = match written.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.trim_start_matches('+').parse::<i64>().unwrap_or(0)),
+        None => (written, 0),
+    };
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = match all.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    let scale = fraction.len() as i64 - exponent;
+    let adjusted = digits.len() as i64 - 1 - scale;
+    let sign = if digits == "0" { "" } else { sign };
+    if scale >= 0 && adjusted >= -6 {
+        let scale = scale as usize;
+        let padded = format!("{digits:0>width$}", width = scale + 1);
+        let (whole, fraction) = padded.split_at(padded.len() - scale);
+        return format!("{sign}{whole}{}{fraction}", if scale == 0 { "" } else { "." });
+    }
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{rest}E{adjusted:+}")
 }
 
 #[cfg(test)]
@@ -142,20 +135,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_keep_their_order_and_the_last_of_a_name_counts() {
+    fn members_come_by_name_and_the_last_of_a_name_counts() {
         let json = Json::parse(r#" {"b" : [1, 2.50, 1e9, true], "a": "x\"\n", "b": {}, "c": []} "#).unwrap();
-        assert_eq!(json.to_string(), r#"{"b":{},"a":"x\"\n","c":[]}"#);
+        assert_eq!(json.to_string(), r#"{"a":"x\"\n","b":{},"c":[]}"#);
     }
 
     #[test]
-    fn numbers_are_written_as_java_writes_them() {
-        assert_eq!(Json::parse("[1, 2.50, 1e9, -0.0001]").unwrap().to_string(), "[1,2.5,1.0E9,-1.0E-4]");
-    }
-
-    #[test]
-    fn what_is_no_json_is_none() {
-        for text in ["", "{", "{a:1}", "1 2", "'x'"] {
-            assert_eq!(Json::parse(text), None, "{text}");
+    fn numbers_keep_their_digits() {
+        for (written, expected) in [
+            ("2.50", "2.50"),
+            ("1e3", "1E+3"),
+            ("1.5E3", "1.5E+3"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("-0.0001", "-0.0001"),
+            ("1e-7", "1E-7"),
+            ("1.0E10", "1.0E+10"),
+            ("1.0E-5", "0.000010"),
+            ("1.23456789012E11", "123456789012"),
+            ("0", "0"),
+        ] {
+            assert_eq!(decimal_text(written), expected, "{written}");
         }
     }
 }

@@ -11,6 +11,7 @@ use datafusion_common::arrow::array::ArrayRef;
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::{Form, Function, Nulls, Parameter, anything};
+use crate::nested;
 
 pub(super) type Body = fn(&ScalarFunctionArgs) -> Result<ArrayRef>;
 
@@ -79,7 +80,7 @@ impl ScalarUDFImpl for Kernel {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        match self.forms.iter().find(|form| form.fits(arguments)) {
+        match self.forms.iter().find(|form| form.accepts(arguments).is_some()) {
             Some(form) => Ok(form.returns.data_type(arguments)),
             None => datafusion_common::plan_err!("{} has no form for {arguments:?}", self.name),
         }
@@ -107,16 +108,19 @@ impl Form {
         count == self.parameters.len() || self.repeats && count > self.parameters.len()
     }
 
-    fn fits(&self, arguments: &[DataType]) -> bool {
-        let fits =
-            |(place, argument)| self.parameter(place).is_some_and(|parameter| parameter.accepts(argument).is_some());
-        self.takes(arguments.len()) && arguments.iter().enumerate().all(fits)
+    /// The types that the function gets for arguments of these types; none if it does not take them.
+    pub fn accepts(&self, arguments: &[DataType]) -> Option<Vec<DataType>> {
+        if !self.takes(arguments.len()) {
+            return None;
+        }
+        let places = 0..arguments.len();
+        places.map(|place| self.parameter(place)?.accepts(&arguments[place], arguments)).collect()
     }
 }
 
 impl Parameter {
-    /// The type that the function gets for an argument of this type; none if it does not take it.
-    pub fn accepts(self, argument: &DataType) -> Option<DataType> {
+    /// The type that the function gets for an argument of this type among `all`; none if it does not take it.
+    fn accepts(self, argument: &DataType, all: &[DataType]) -> Option<DataType> {
         use DataType::*;
         let same = || Some(argument.clone());
         match (self, argument) {
@@ -129,9 +133,41 @@ impl Parameter {
             (Self::Timestamp, Date32) => Some(super::Simple::Timestamp.data_type()),
             (Self::Timestamp, Timestamp(_, _)) => same(),
             (Self::Instant, Timestamp(_, Some(_))) => same(),
-            (Self::Date, Date32) => same(),
+            (Self::Date, Date32) | (Self::Time, Time32(_)) | (Self::Bytes, Binary) => same(),
+            (Self::Boolean, Boolean | Null) => Some(Boolean),
+            (Self::Anything, Null) => None,
+            (Self::Anything, _) => same(),
+            (Self::SameAs(other), _) => goes_into(argument, all.get(other)?),
+            (Self::Array, List(element)) if is_comparable(element.data_type()) => same(),
+            (Self::Texts, List(element)) if *element.data_type() == Utf8 => same(),
+            (Self::ElementOf(array), _) => {
+                let (_, element) = nested::element_of(all.get(array)?).filter(|_| matches!(all[array], List(_)))?;
+                goes_into(argument, &element)
+            }
+            (Self::Map, Map(_, _)) => same(),
             _ => None,
         }
+    }
+}
+
+/// The wanted type, if it holds every value of the type that is there.
+fn goes_into(found: &DataType, wanted: &DataType) -> Option<DataType> {
+    use DataType::*;
+    let order = |data_type: &DataType| [Int8, Int16, Int32, Int64].iter().position(|known| known == data_type);
+    let holds = match (order(found), order(wanted)) {
+        (Some(found), Some(wanted)) => found <= wanted,
+        _ => found == wanted || *found == Null,
+    };
+    holds.then(|| wanted.clone())
+}
+
+/// Whether values of the type can be told apart and put into an order.
+fn is_comparable(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(_, _) | DataType::Null => false,
+        DataType::List(element) => is_comparable(element.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| is_comparable(field.data_type())),
+        _ => true,
     }
 }
 

@@ -5,19 +5,29 @@
 //! (`CONCAT` skipping NULLs, say) is written anew; one whose Flink meaning is not settled is left out, so that a text
 //! that uses it is refused rather than silently answered otherwise. A function never fails a job for a NULL.
 
+mod about;
 mod arguments;
+mod arrays;
+mod bytes;
 mod calendar;
 mod codes;
+mod compare;
 mod json;
+mod json_build;
 mod json_path;
+mod json_text;
 mod json_value;
 mod kernel;
 mod letters;
+mod lists;
+mod maps;
 mod mathematics;
 mod numbers;
 mod pattern;
 mod random;
 mod regex;
+mod search;
+mod similar;
 mod text;
 mod time;
 mod url;
@@ -28,7 +38,11 @@ use std::sync::{Arc, LazyLock};
 use arrow_schema::{DataType, TimeUnit};
 use datafusion_expr::ScalarUDF;
 
+use crate::nested;
+
+pub use about::{SECTIONS, about};
 pub use calendar::TimeField;
+pub use json_build::becomes_json;
 pub use pattern::{format_timestamp, read_timestamp as parse_timestamp};
 
 /// A scalar function as the planner sees it.
@@ -72,6 +86,21 @@ pub enum Parameter {
     /// A TIMESTAMP_LTZ.
     Instant,
     Date,
+    Time,
+    Boolean,
+    Bytes,
+    /// Anything whose type is known, as it is.
+    Anything,
+    /// Of the type of the argument with this number.
+    SameAs(usize),
+    /// An ARRAY, as it is.
+    Array,
+    /// An ARRAY of STRING.
+    Texts,
+    /// What goes into the ARRAY that is the argument with this number.
+    ElementOf(usize),
+    /// A MAP, as it is.
+    Map,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +109,24 @@ pub enum Returns {
     SameAs(usize),
     /// The DECIMAL type of the argument with scale 0.
     WholeDecimal(usize),
+    /// The DECIMAL type of the argument with a digit more before the point.
+    WiderDecimal(usize),
+    /// What two DECIMALs become by arithmetic.
+    Sum,
+    Product,
+    Quotient,
+    Remainder,
+    /// The type of an ARRAY's elements.
+    ElementOf(usize),
+    /// An ARRAY of a MAP's keys, of its values, or of a ROW of both.
+    KeysOf(usize),
+    ValuesOf(usize),
+    EntriesOf(usize),
+    /// A MAP from the elements of one ARRAY to those of another.
+    MapOf(usize, usize),
+    /// An ARRAY of STRING, and a MAP of STRING to STRING.
+    Texts,
+    TextMap,
 }
 
 /// Result types that can be written as constants.
@@ -91,8 +138,10 @@ pub enum Simple {
     BigInt,
     Double,
     Date,
+    Time,
     Timestamp,
     Instant,
+    Bytes,
 }
 
 /// When a result is NULL.
@@ -120,6 +169,8 @@ impl Simple {
             Self::BigInt => DataType::Int64,
             Self::Double => DataType::Float64,
             Self::Date => DataType::Date32,
+            Self::Time => DataType::Time32(TimeUnit::Millisecond),
+            Self::Bytes => DataType::Binary,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, None),
             Self::Instant => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
         }
@@ -128,15 +179,61 @@ impl Simple {
 
 impl Returns {
     pub fn data_type(self, arguments: &[DataType]) -> DataType {
+        let of = |index: usize| arguments.get(index).cloned().unwrap_or(DataType::Null);
+        let element = |index: usize| nested::element_of(&of(index)).map_or(DataType::Null, |(_, element)| element);
+        let key = |index: usize| nested::element_of(&of(index)).map_or(DataType::Null, |(key, _)| key);
         match self {
             Self::Type(simple) => simple.data_type(),
-            Self::SameAs(index) => arguments.get(index).cloned().unwrap_or(DataType::Null),
-            Self::WholeDecimal(index) => match arguments.get(index) {
-                Some(DataType::Decimal128(precision, _)) => DataType::Decimal128(*precision, 0),
-                other => other.cloned().unwrap_or(DataType::Null),
+            Self::SameAs(index) => of(index),
+            Self::WholeDecimal(index) => match of(index) {
+                DataType::Decimal128(precision, _) => DataType::Decimal128(precision, 0),
+                other => other,
             },
+            Self::WiderDecimal(index) => match of(index) {
+                DataType::Decimal128(precision, scale) => DataType::Decimal128((precision + 1).min(38), scale),
+                other => other,
+            },
+            Self::Sum | Self::Product | Self::Quotient | Self::Remainder => match (of(0), of(1)) {
+                (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => {
+                    self.decimal((p1.into(), s1.into()), (p2.into(), s2.into()))
+                }
+                _ => DataType::Null,
+            },
+            Self::ElementOf(index) => element(index),
+            Self::KeysOf(index) => nested::array(key(index)),
+            Self::ValuesOf(index) => nested::array(element(index)),
+            Self::EntriesOf(index) => nested::array(nested::row([("key", key(index)), ("value", element(index))])),
+            Self::MapOf(keys, values) => nested::map(element(keys), element(values)),
+            Self::Texts => nested::array(DataType::Utf8),
+            Self::TextMap => nested::map(DataType::Utf8, DataType::Utf8),
         }
     }
+}
+
+impl Returns {
+    /// The result of arithmetic on numbers of these precisions and scales.
+    fn decimal(self, (p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
+        let (precision, scale) = match self {
+            Self::Sum => ((p1 - s1).max(p2 - s2) + s1.max(s2) + 1, s1.max(s2)),
+            Self::Product => (p1 + p2, s1 + s2),
+            Self::Quotient => {
+                let scale = (s1 + p2 + 1).max(6);
+                (p1 - s1 + s2 + scale, scale)
+            }
+            _ => ((p1 - s1).min(p2 - s2) + s1.max(s2), s1.max(s2)),
+        };
+        fitted_decimal(precision, scale)
+    }
+}
+
+/// A DECIMAL with as many digits as there may be; fraction digits are given up before whole ones, down to 6.
+pub fn fitted_decimal(precision: i32, scale: i32) -> DataType {
+    const MOST: i32 = 38;
+    if precision <= MOST {
+        return DataType::Decimal128(precision.max(1) as u8, scale as i8);
+    }
+    let scale = (MOST - (precision - scale)).max(scale.min(6));
+    DataType::Decimal128(MOST as u8, scale as i8)
 }
 
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
@@ -146,8 +243,14 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         .chain(codes::functions())
         .chain(numbers::functions())
         .chain(mathematics::functions())
+        .chain(compare::functions())
         .chain(regex::functions())
+        .chain(search::functions())
+        .chain(bytes::functions())
+        .chain(arrays::functions())
+        .chain(maps::functions())
         .chain(json::functions())
+        .chain(json_build::functions())
         .chain(url::functions())
         .chain(random::functions())
         .chain(time::functions())

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_schema::DataType;
-use datafusion_common::arrow::array::{ArrayRef, AsArray, Decimal128Array};
+use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array};
+use datafusion_common::arrow::compute::cast;
 use datafusion_common::arrow::datatypes::{
     ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
@@ -29,6 +30,15 @@ const WITHOUT_FRACTION: &[Form] = &[
     Form { parameters: &[Decimal], repeats: false, returns: Returns::WholeDecimal(0) },
 ];
 
+const SHORTENED: &[Form] = &[
+    Form { parameters: &[AnyWhole], repeats: false, returns: Returns::SameAs(0) },
+    Form { parameters: &[AnyWhole, Whole], repeats: false, returns: Returns::SameAs(0) },
+    Form { parameters: &[Approximate], repeats: false, returns: Returns::SameAs(0) },
+    Form { parameters: &[Approximate, Whole], repeats: false, returns: Returns::SameAs(0) },
+    Form { parameters: &[Decimal], repeats: false, returns: Returns::WiderDecimal(0) },
+    Form { parameters: &[Decimal, Whole], repeats: false, returns: Returns::WiderDecimal(0) },
+];
+
 pub(super) fn functions() -> Vec<Function> {
     vec![
         own("abs", SAME, "ABS(number)", Strict, |a| {
@@ -41,26 +51,8 @@ pub(super) fn functions() -> Vec<Function> {
             each_number(a, |value| value, f64::ceil, |value, scale| -(-value).div_euclid(10i128.pow(scale)))
         })
         .aliased(&["ceiling"]),
-        own(
-            "round",
-            &[
-                Form { parameters: &[Approximate], repeats: false, returns: Returns::SameAs(0) },
-                Form { parameters: &[Approximate, Whole], repeats: false, returns: Returns::SameAs(0) },
-            ],
-            "ROUND(FLOAT or DOUBLE [, digits])",
-            Strict,
-            |arguments| shorten(arguments, Rounding::HalfAwayFromZero),
-        ),
-        own(
-            "truncate",
-            &[
-                Form { parameters: &[Approximate], repeats: false, returns: Returns::SameAs(0) },
-                Form { parameters: &[Approximate, Whole], repeats: false, returns: Returns::SameAs(0) },
-            ],
-            "TRUNCATE(FLOAT or DOUBLE [, digits])",
-            Strict,
-            |arguments| shorten(arguments, Rounding::TowardsZero),
-        ),
+        own("round", SHORTENED, "ROUND(number [, digits])", Strict, |a| shorten(a, Rounding::HalfAwayFromZero)),
+        own("truncate", SHORTENED, "TRUNCATE(number [, digits])", Strict, |a| shorten(a, Rounding::TowardsZero)),
         own("sign", SAME, "SIGN(number)", Strict, |a| {
             each_number(a, i64::signum, sign, |value, scale| value.signum() * 10i128.pow(scale))
         }),
@@ -138,6 +130,23 @@ fn shorten(arguments: &ScalarFunctionArgs, rounding: Rounding) -> Result<ArrayRe
         _ => Wholes::of(arguments, 1)?,
     };
     let rows = arguments.number_rows;
+    let returns = arguments.return_type();
+    if let DataType::Decimal128(_, scale) = returns {
+        let numbers = Values::<Decimal128Type>::of(arguments, 0)?;
+        let values = (0..rows).map(|row| shorten_exact(numbers.get(row)?, *scale, digits.get(row)?, rounding));
+        return Ok(Arc::new(values.collect::<Decimal128Array>().with_data_type(returns.clone())));
+    }
+    if returns.is_integer() {
+        let numbers = cast(&arguments.args[0].to_array(rows)?, &DataType::Int64)?;
+        let numbers = numbers.as_primitive::<Int64Type>();
+        let shortened = |row: usize| {
+            let number = numbers.is_valid(row).then(|| numbers.value(row))?;
+            shorten_exact(number.into(), 0, digits.get(row)?, rounding)
+        };
+        // What rounding carries beyond the type wraps around, as in Java.
+        let values: Int64Array = (0..rows).map(|row| shortened(row).map(|value| value as i64)).collect();
+        return Ok(wrapped(&values, returns));
+    }
     if let Ok(numbers) = Doubles::of(arguments, 0) {
         let shortened = |row| Some(shorten_decimal(&numbers.get(row)?.to_string(), digits.get(row)?, rounding));
         return Ok(collect_doubles(rows, |row| shortened(row)?.parse().ok()));
@@ -146,6 +155,28 @@ fn shorten(arguments: &ScalarFunctionArgs, rounding: Rounding) -> Result<ArrayRe
     let shortened = |row| Some(shorten_decimal(&numbers.get(row)?.to_string(), digits.get(row)?, rounding));
     let values = (0..rows).map(|row| shortened(row)?.parse::<f32>().ok());
     Ok(Arc::new(values.collect::<datafusion_common::arrow::array::Float32Array>()))
+}
+
+/// Shortens a number that is kept with `scale` digits after the point; none for what no number can hold.
+fn shorten_exact(number: i128, scale: i8, digits: i64, rounding: Rounding) -> Option<i128> {
+    let lost = i64::from(scale) - digits;
+    if lost <= 0 {
+        return Some(number);
+    }
+    let Some(unit) = u32::try_from(lost).ok().and_then(|lost| 10i128.checked_pow(lost)) else { return Some(0) };
+    let (whole, rest) = (number / unit, number % unit);
+    let up = rounding == Rounding::HalfAwayFromZero && rest.unsigned_abs() >= unit.unsigned_abs().div_ceil(2);
+    (whole + if up { number.signum() } else { 0 }).checked_mul(unit)
+}
+
+/// Whole numbers in a narrower type.
+fn wrapped(values: &Int64Array, to: &DataType) -> ArrayRef {
+    match to {
+        DataType::Int8 => Arc::new(values.unary::<_, Int8Type>(|value| value as i8)),
+        DataType::Int16 => Arc::new(values.unary::<_, Int16Type>(|value| value as i16)),
+        DataType::Int32 => Arc::new(values.unary::<_, Int32Type>(|value| value as i32)),
+        _ => Arc::new(values.clone()),
+    }
 }
 
 /// Shortens a number in plain notation to so many digits after the point (before it if negative). It works on the

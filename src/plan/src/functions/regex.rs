@@ -48,9 +48,14 @@ pub(super) fn functions() -> Vec<Function> {
     ]
 }
 
-fn check_pattern(constants: &[Option<String>]) -> std::result::Result<(), String> {
-    let pattern = constants.get(1).cloned().flatten().ok_or("the pattern must be a string constant")?;
-    compile(&pattern).map(|_| ())
+/// Checks a pattern in the second place.
+pub(super) fn check_pattern(constants: &[Option<String>]) -> std::result::Result<(), String> {
+    check_constant(constants.get(1).and_then(Option::as_deref))
+}
+
+/// Checks a pattern, which has to be a constant.
+pub(super) fn check_constant(pattern: Option<&str>) -> std::result::Result<(), String> {
+    compile(pattern.ok_or("the pattern must be a string constant")?).map(|_| ())
 }
 
 fn check_replacement(constants: &[Option<String>]) -> std::result::Result<(), String> {
@@ -59,14 +64,14 @@ fn check_replacement(constants: &[Option<String>]) -> std::result::Result<(), St
 }
 
 fn replace(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments)?);
+    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments, 1)?);
     let replacement = translate_replacement(constant(arguments, 2)?).map_err(|e| exec_datafusion_err!("{e}"))?;
     Ok(collect_text(arguments.number_rows, |row| Some(pattern.replace_all(texts.get(row)?, &replacement))))
 }
 
 /// NULL where the pattern is not found or the group took no part.
 fn extract(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments)?);
+    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments, 1)?);
     let groups = match arguments.args.len() {
         2 => Wholes::Constant(Some(0)),
         _ => Wholes::of(arguments, 2)?,
@@ -79,17 +84,21 @@ fn extract(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 }
 
 fn matches(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments)?);
+    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments, 1)?);
     let values = (0..arguments.number_rows).map(|row| texts.get(row).map(|text| pattern.is_match(text)));
     Ok(Arc::new(values.collect::<BooleanArray>()))
 }
 
-fn compiled(arguments: &ScalarFunctionArgs) -> Result<Arc<Regex>> {
+/// The pattern that is an argument.
+pub(super) fn compiled(arguments: &ScalarFunctionArgs, place: usize) -> Result<Arc<Regex>> {
+    compiled_text(constant(arguments, place)?)
+}
+
+pub(super) fn compiled_text(pattern: &str) -> Result<Arc<Regex>> {
     thread_local! {
         // Compiling costs far more than matching a batch; an application has few patterns.
         static COMPILED: std::cell::RefCell<std::collections::BTreeMap<String, Arc<Regex>>> = Default::default();
     }
-    let pattern = constant(arguments, 1)?;
     COMPILED.with_borrow_mut(|patterns| match patterns.get(pattern) {
         Some(regex) => Ok(regex.clone()),
         None => {

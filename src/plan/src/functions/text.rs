@@ -71,9 +71,9 @@ pub(super) fn functions() -> Vec<Function> {
             "REPLACE(string, search, replacement)",
             string::replace(),
         ),
-        borrowed("btrim", ONE_OR_TWO_TEXTS, "TRIM([BOTH] [characters FROM] string)", string::btrim()),
-        borrowed("ltrim", ONE_OR_TWO_TEXTS, "LTRIM(string)", string::ltrim()),
-        borrowed("rtrim", ONE_OR_TWO_TEXTS, "RTRIM(string)", string::rtrim()),
+        borrowed("btrim", ONE_OR_TWO_TEXTS, "BTRIM(string [, characters])", string::btrim()),
+        borrowed("ltrim", ONE_OR_TWO_TEXTS, "LTRIM(string [, characters])", string::ltrim()),
+        borrowed("rtrim", ONE_OR_TWO_TEXTS, "RTRIM(string [, characters])", string::rtrim()),
         borrowed(
             "position",
             &[Form { parameters: &[Text, Text], repeats: false, returns: Returns::Type(Simple::Int) }],
@@ -82,6 +82,16 @@ pub(super) fn functions() -> Vec<Function> {
         )
         .aliased(&["instr"]),
         borrowed("reverse", TEXT_TO_TEXT, "REVERSE(string)", unicode::reverse()),
+        own(
+            "overlay",
+            &[
+                Form { parameters: &[Text, Text, Whole], repeats: false, returns: TEXT },
+                Form { parameters: &[Text, Text, Whole, Whole], repeats: false, returns: TEXT },
+            ],
+            "OVERLAY(string PLACING other FROM start [FOR length])",
+            Strict,
+            overlay,
+        ),
         own("left", TEXT_AND_WHOLE, "LEFT(string, length)", Strict, left),
         own("right", TEXT_AND_WHOLE, "RIGHT(string, length)", Strict, right),
         own("lpad", PADDING, "LPAD(string, length, padding)", Sometimes, |a| pad(a, Side::Left)),
@@ -131,6 +141,26 @@ fn slice(text: &str, skip: usize, take: usize) -> &str {
     }
     let rest = text.char_indices().nth(skip).map_or("", |(begin, _)| &text[begin..]);
     rest.char_indices().nth(take).map_or(rest, |(end, _)| &rest[..end])
+}
+
+/// A start outside of the string changes nothing; a length that is not sensible is that to the end.
+fn overlay(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let (texts, others, starts) = (Texts::of(arguments, 0)?, Texts::of(arguments, 1)?, Wholes::of(arguments, 2)?);
+    let lengths = (arguments.args.len() > 3).then(|| Wholes::of(arguments, 3)).transpose()?;
+    Ok(collect_text(arguments.number_rows, |row| {
+        let (text, other, start) = (texts.get(row)?, others.get(row)?, starts.get(row)?);
+        let length = match &lengths {
+            Some(lengths) => lengths.get(row)?,
+            None => other.chars().count() as i64,
+        };
+        let count = text.chars().count() as i64;
+        if start < 1 || start > count {
+            return Some(Cow::Borrowed(text));
+        }
+        let taken = if length < 1 || start - 1 + length > count { count } else { length };
+        let (before, rest) = (slice(text, 0, start as usize - 1), (start - 1).saturating_add(taken));
+        Some(Cow::Owned(format!("{before}{other}{}", slice(text, rest as usize, usize::MAX))))
+    }))
 }
 
 fn concat(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
@@ -218,8 +248,13 @@ fn number_to_string(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let numbers = Values::<Float32Type>::of(arguments, 0)?;
     Ok(collect_text(rows, |row| {
         let number = numbers.get(row)?;
-        Some(Cow::Owned(java_number(number.is_finite().then_some(format!("{number:e}")), number.into())))
+        Some(Cow::Owned(java_float(number)))
     }))
+}
+
+/// How Java writes a float.
+pub(super) fn java_float(number: f32) -> String {
+    java_number(number.is_finite().then(|| format!("{number:e}")), number.into())
 }
 
 /// How Java writes a double.

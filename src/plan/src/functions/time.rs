@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion_common::arrow::array::{ArrayRef, AsArray, Date32Array};
-use datafusion_common::arrow::datatypes::Date32Type;
+use datafusion_common::arrow::array::{ArrayRef, Date32Array, Time32MillisecondArray};
+use datafusion_common::arrow::datatypes::{Date32Type, Time32MillisecondType};
 use datafusion_common::{Result, exec_datafusion_err};
-use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+use datafusion_expr::ScalarFunctionArgs;
 
 use super::Nulls::{Sometimes, Strict};
-use super::Parameter::{Date, Text, Timestamp, Whole};
-use super::arguments::{Moments, Texts, Wholes, collect_moments, collect_text, collect_wholes, constant};
+use super::Parameter::{Date, Double, Text, Time, Timestamp, Whole};
+use super::arguments::{
+    Doubles, Moments, Texts, Values, Wholes, collect_moments, collect_text, collect_wholes, constant,
+};
 use super::calendar::TimeField;
 use super::kernel::{own, volatile};
 use super::pattern::{Pattern, read_timestamp};
@@ -28,6 +30,7 @@ pub(super) fn functions() -> Vec<Function> {
         // A column of it is a time attribute; what that is for is the planner's business.
         volatile("proctime", nothing_to(&INSTANT), "PROCTIME()", now),
         volatile("current_date", nothing_to(&DATE), "CURRENT_DATE", today),
+        volatile("current_time", nothing_to(&TIME), "CURRENT_TIME", time_of_day).aliased(&["localtime"]),
         volatile(
             "unix_timestamp",
             &[
@@ -52,9 +55,12 @@ pub(super) fn functions() -> Vec<Function> {
         .checked(|constants| if constants.len() < 2 { Ok(()) } else { check_readable(constants) }),
         own(
             "date_format",
-            &[Form { parameters: &[Timestamp, Text], repeats: false, returns: Returns::Type(Simple::Text) }],
-            "DATE_FORMAT(timestamp, 'pattern')",
-            Strict,
+            &[
+                Form { parameters: &[Timestamp, Text], repeats: false, returns: Returns::Type(Simple::Text) },
+                Form { parameters: &[Text, Text], repeats: false, returns: Returns::Type(Simple::Text) },
+            ],
+            "DATE_FORMAT(timestamp or string, 'pattern')",
+            Sometimes,
             date_format,
         )
         .checked(|constants| check_pattern(constants, 1).map(|_| ())),
@@ -82,36 +88,48 @@ pub(super) fn functions() -> Vec<Function> {
         .checked(|constants| if constants.len() < 2 { Ok(()) } else { check_readable(constants) }),
         own(
             "to_timestamp_ltz",
-            &[Form { parameters: &[Whole, Whole], repeats: false, returns: Returns::Type(Simple::Instant) }],
-            "TO_TIMESTAMP_LTZ(number, 0 for seconds or 3 for milliseconds)",
+            &[
+                Form { parameters: &[Whole], repeats: false, returns: Returns::Type(Simple::Instant) },
+                Form { parameters: &[Whole, Whole], repeats: false, returns: Returns::Type(Simple::Instant) },
+                Form { parameters: &[Double, Whole], repeats: false, returns: Returns::Type(Simple::Instant) },
+            ],
+            "TO_TIMESTAMP_LTZ(number [, 0 for seconds or 3 for milliseconds])",
             Sometimes,
             to_timestamp_ltz,
         )
-        .checked(|constants| match constants.get(1).and_then(Option::as_deref) {
-            Some("0" | "3") => Ok(()),
+        .checked(|constants| match constants.get(1).map(Option::as_deref) {
+            None | Some(Some("0" | "3")) => Ok(()),
             _ => Err("the precision must be the constant 0 or 3".to_string()),
         }),
         own(
             "extract",
-            &[Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::Type(Simple::BigInt) }],
+            &[
+                Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::Type(Simple::BigInt) },
+                Form { parameters: &[Text, Time], repeats: false, returns: Returns::Type(Simple::BigInt) },
+            ],
             "EXTRACT(unit FROM timestamp)",
             Strict,
             extract,
         )
         .checked(|constants| field_of(constants).map(|_| ())),
+        own("floor_time", ROUNDED, "FLOOR(timestamp TO unit)", Strict, |a| rounded(a, TimeField::floor))
+            .checked(check_roundable),
+        own("ceil_time", ROUNDED, "CEIL(timestamp TO unit)", Strict, |a| rounded(a, TimeField::ceil))
+            .checked(check_roundable),
         own(
-            "floor_time",
+            "timestampadd",
             &[
-                Form { parameters: &[Text, Date], repeats: false, returns: Returns::SameAs(1) },
-                Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::SameAs(1) },
+                Form { parameters: &[Text, Whole, Date], repeats: false, returns: Returns::SameAs(2) },
+                Form { parameters: &[Text, Whole, Time], repeats: false, returns: Returns::SameAs(2) },
+                Form { parameters: &[Text, Whole, Timestamp], repeats: false, returns: Returns::SameAs(2) },
             ],
-            "FLOOR(timestamp TO unit)",
+            "TIMESTAMPADD(unit, count, timestamp)",
             Strict,
-            floor_time,
+            timestampadd,
         )
-        .checked(|constants| match field_of(constants)?.floor(0) {
+        .checked(|constants| match field_of(constants)?.add(0, 0) {
             Some(_) => Ok(()),
-            None => Err("a time is floored to YEAR, QUARTER, MONTH, DAY, HOUR, MINUTE or SECOND".to_string()),
+            None => Err("times move by YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND".to_string()),
         }),
         own(
             "timestampdiff",
@@ -129,8 +147,14 @@ pub(super) fn functions() -> Vec<Function> {
     ]
 }
 
+const ROUNDED: &[Form] = &[
+    Form { parameters: &[Text, Date], repeats: false, returns: Returns::SameAs(1) },
+    Form { parameters: &[Text, Time], repeats: false, returns: Returns::SameAs(1) },
+    Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::SameAs(1) },
+];
 const INSTANT: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Instant) }];
 const TIMESTAMP: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Timestamp) }];
+const TIME: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Time) }];
 const DATE: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Date) }];
 
 const fn nothing_to(form: &'static [Form; 1]) -> &'static [Form] {
@@ -145,6 +169,13 @@ fn check_readable(constants: &[Option<String>]) -> std::result::Result<(), Strin
     match check_pattern(constants, 1)?.can_read() {
         true => Ok(()),
         false => Err("the date pattern has letters that can only be written".to_string()),
+    }
+}
+
+fn check_roundable(constants: &[Option<String>]) -> std::result::Result<(), String> {
+    match field_of(constants)?.floor(0) {
+        Some(_) => Ok(()),
+        None => Err("a time is rounded to YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND".to_string()),
     }
 }
 
@@ -168,6 +199,12 @@ fn now(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 fn today(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let today = i32::try_from(now_ms().div_euclid(DAY_MS)).unwrap_or(i32::MAX);
     Ok(Arc::new(Date32Array::from_value(today, arguments.number_rows)))
+}
+
+/// In whole seconds.
+fn time_of_day(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let seconds = now_ms().rem_euclid(DAY_MS) / 1000;
+    Ok(Arc::new(Time32MillisecondArray::from_value(seconds as i32 * 1000, arguments.number_rows)))
 }
 
 /// What is no time is the lowest number, as in Flink.
@@ -194,8 +231,15 @@ fn to_date(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     Ok(Arc::new((0..arguments.number_rows).map(days).collect::<Date32Array>()))
 }
 
+/// A string is a time as CAST reads it; NULL if it is none.
 fn date_format(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (moments, pattern) = (Moments::of(arguments, 0)?, pattern(constant(arguments, 1)?)?);
+    let pattern = pattern(constant(arguments, 1)?)?;
+    if let Ok(texts) = Texts::of(arguments, 0) {
+        return Ok(collect_text(arguments.number_rows, |row| {
+            read_timestamp(texts.get(row)?).map(|millis| written(&pattern, millis))
+        }));
+    }
+    let moments = Moments::of(arguments, 0)?;
     Ok(collect_text(arguments.number_rows, |row| moments.get(row).map(|millis| written(&pattern, millis))))
 }
 
@@ -224,7 +268,17 @@ fn to_timestamp(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 }
 
 fn to_timestamp_ltz(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (numbers, precisions) = (Wholes::of(arguments, 0)?, Wholes::of(arguments, 1)?);
+    let precisions = match arguments.args.len() {
+        1 => Wholes::Constant(Some(3)),
+        _ => Wholes::of(arguments, 1)?,
+    };
+    if let Ok(numbers) = Doubles::of(arguments, 0) {
+        return Ok(collect_moments(arguments, |row| {
+            let factor = if precisions.get(row)? == 0 { 1000.0 } else { 1.0 };
+            Some((numbers.get(row)? * factor) as i64)
+        }));
+    }
+    let numbers = Wholes::of(arguments, 0)?;
     Ok(collect_moments(arguments, |row| match precisions.get(row)? {
         0 => numbers.get(row)?.checked_mul(1000),
         _ => numbers.get(row),
@@ -232,27 +286,49 @@ fn to_timestamp_ltz(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 }
 
 fn extract(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (field, moments) = (field(arguments)?, Moments::of(arguments, 1)?);
+    let field = field(arguments)?;
+    if let Ok(times) = Values::<Time32MillisecondType>::of(arguments, 1) {
+        let value = |row| times.get(row).map(|millis| field.extract(millis.into()));
+        return Ok(collect_wholes(arguments.number_rows, value));
+    }
+    let moments = Moments::of(arguments, 1)?;
     Ok(collect_wholes(arguments.number_rows, |row| moments.get(row).map(|millis| field.extract(millis))))
 }
 
-fn floor_time(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let field = field(arguments)?;
-    let array = match &arguments.args[1] {
-        ColumnarValue::Array(array) => array.clone(),
-        ColumnarValue::Scalar(value) => value.to_array_of_size(arguments.number_rows)?,
-    };
-    if let Some(days) = array.as_primitive_opt::<Date32Type>() {
-        let floored = |day: i32| field.floor(i64::from(day) * DAY_MS).map_or(day, |millis| (millis / DAY_MS) as i32);
-        return Ok(Arc::new(days.unary::<_, Date32Type>(floored)));
+/// Moves dates, times of day and timestamps; `moved` gets milliseconds.
+fn each_time(
+    arguments: &ScalarFunctionArgs,
+    place: usize,
+    moved: impl Fn(usize, i64) -> Option<i64>,
+) -> Result<ArrayRef> {
+    let rows = arguments.number_rows;
+    if let Ok(days) = Values::<Date32Type>::of(arguments, place) {
+        let day =
+            |row: usize| moved(row, i64::from(days.get(row)?) * DAY_MS).map(|millis| millis.div_euclid(DAY_MS) as i32);
+        return Ok(Arc::new((0..rows).map(day).collect::<Date32Array>()));
     }
-    let moments = Moments::of(arguments, 1)?;
-    Ok(collect_moments(arguments, |row| field.floor(moments.get(row)?)))
+    if let Ok(times) = Values::<Time32MillisecondType>::of(arguments, place) {
+        let time = |row: usize| moved(row, times.get(row)?.into()).map(|millis| millis.rem_euclid(DAY_MS) as i32);
+        return Ok(Arc::new((0..rows).map(time).collect::<Time32MillisecondArray>()));
+    }
+    let moments = Moments::of(arguments, place)?;
+    Ok(collect_moments(arguments, |row| moved(row, moments.get(row)?)))
 }
 
+fn rounded(arguments: &ScalarFunctionArgs, round: fn(TimeField, i64) -> Option<i64>) -> Result<ArrayRef> {
+    let field = field(arguments)?;
+    each_time(arguments, 1, |_, millis| round(field, millis))
+}
+
+fn timestampadd(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let (field, counts) = (field(arguments)?, Wholes::of(arguments, 1)?);
+    each_time(arguments, 2, |row, millis| field.add(millis, counts.get(row)?))
+}
+
+/// More than an INT holds wraps around, as in Flink.
 fn timestampdiff(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let (field, starts, ends) = (field(arguments)?, Moments::of(arguments, 1)?, Moments::of(arguments, 2)?);
     let difference = |row| field.difference(starts.get(row)?, ends.get(row)?);
-    let values = (0..arguments.number_rows).map(|row| difference(row).and_then(|value| i32::try_from(value).ok()));
+    let values = (0..arguments.number_rows).map(|row| difference(row).map(|value| value as i32));
     Ok(Arc::new(values.collect::<datafusion_common::arrow::array::Int32Array>()))
 }

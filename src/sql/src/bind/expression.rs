@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     AccessExpr, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, Spanned, Subscript, TrimWhereField,
-    Value, ValueWithSpan,
+    UnaryOperator, Value, ValueWithSpan,
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::BinaryOperator;
@@ -173,6 +173,15 @@ impl<'a> Binder<'a> {
                 let values = parts.into_iter().flatten().map(|part| self.bind(part)).collect::<Result<Vec<_>>>()?;
                 function::call("substring", values, span)
             }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let parts = [Some(expr), Some(overlay_what), Some(overlay_from), overlay_for.as_ref()];
+                let values = parts.into_iter().flatten().map(|part| self.bind(part)).collect::<Result<Vec<_>>>()?;
+                function::call("overlay", values, span)
+            }
+            Expr::SimilarTo { negated, expr, pattern, escape_char: None } => {
+                let similar = function::call("similar_to", vec![self.bind(expr)?, self.bind(pattern)?], span)?;
+                if *negated { operator::unary(&UnaryOperator::Not, similar, span) } else { Ok(similar) }
+            }
             Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
                 let name = match trim_where {
                     None | Some(TrimWhereField::Both) => "btrim",
@@ -233,11 +242,8 @@ impl<'a> Binder<'a> {
         let value = self.bind(value)?;
         match to {
             CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => function::call(name, vec![value], span),
-            CeilFloorKind::DateTimeField(field) if name == "floor" => {
-                function::call("floor_time", vec![unit(field), value], span)
-            }
-            CeilFloorKind::DateTimeField(_) => {
-                Err(SqlError::new(span, "CEIL of a time is not supported", "use FLOOR(time TO unit) + INTERVAL"))
+            CeilFloorKind::DateTimeField(field) => {
+                function::call(&format!("{name}_time"), vec![unit(field), value], span)
             }
             CeilFloorKind::Scale(_) => {
                 Err(SqlError::new(span, format!("{name} with a scale is not supported"), "use ROUND"))
@@ -267,7 +273,8 @@ fn refused(expression: &Expr) -> SqlError {
         Expr::Exists { .. } => ("EXISTS here", "make it a condition of WHERE or HAVING, joined by AND"),
         Expr::Subquery(_) => ("a subquery as a value here", "compare with it in WHERE or HAVING"),
         Expr::ILike { .. } => ("ILIKE", "use LOWER(value) LIKE pattern"),
-        Expr::SimilarTo { .. } | Expr::RLike { .. } => ("SIMILAR TO", "use REGEXP(value, 'pattern')"),
+        Expr::SimilarTo { .. } => ("SIMILAR TO with ESCAPE", "use REGEXP(value, 'pattern')"),
+        Expr::RLike { .. } => ("RLIKE", "use REGEXP(value, 'pattern')"),
         Expr::Wildcard(_) => ("*", "name the columns"),
         Expr::AtTimeZone { .. } => ("AT TIME ZONE", "times are in UTC"),
         Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {

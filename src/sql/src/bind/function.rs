@@ -3,21 +3,44 @@
 use arrow_schema::DataType;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
 use sqlparser::tokenizer::Span;
-use tidemill_plan::functions::{self, Form, Nulls, Parameter};
+use tidemill_plan::functions::{self, Nulls};
 use tidemill_plan::{AggregateFunction, BinaryOperator};
 
 use super::conditional::{case, coalesce, null_if};
 use super::expression::Binder;
 use super::operator::arithmetic;
 use super::scope::near;
-use super::{Typed, nested};
+use super::typed::unify;
+use super::{Typed, json, nested};
+use crate::dialect::IS_JSON;
 use crate::error::{Result, SqlError};
 use crate::types;
 
-/// Forms that are no functions of their own in the plan.
-const SPECIAL: [&str; 8] = ["coalesce", "ifnull", "nullif", "if", "mod", "row", "cardinality", "map"];
+/// Forms that are no functions of their own in the plan: name, how they are called, what they give.
+pub(crate) const SPECIAL: [(&str, &str, &str); 12] = [
+    ("coalesce", "COALESCE(value, …)", "the first value that is not NULL"),
+    ("ifnull", "IFNULL(value, other)", "the value, or the other one where it is NULL"),
+    ("nullif", "NULLIF(value, other)", "the value, or NULL where it equals the other one"),
+    ("if", "IF(condition, value, otherwise)", "the value where the condition is true, else the other one"),
+    ("typeof", "TYPEOF(value)", "the name of its type"),
+    ("mod", "MOD(number, divisor)", "the remainder, with the sign of the number; also `number % divisor`"),
+    (
+        "timestampadd",
+        "TIMESTAMPADD(unit, count, time)",
+        "the time moved by so many units; a DATE becomes a TIMESTAMP for HOUR and less",
+    ),
+    ("row", "ROW(value, …)", "a ROW of the values"),
+    ("array", "ARRAY[value, …]", "an ARRAY of the values"),
+    ("map", "MAP[key, value, …]", "a MAP of the pairs"),
+    (
+        "element of",
+        "value[index]",
+        "an ARRAY's element, counted from 1, or the value of a MAP's key; NULL where there is none",
+    ),
+    ("cardinality", "CARDINALITY(array or map)", "how many elements or entries there are"),
+];
 /// Functions of one time argument that are short for EXTRACT.
-const EXTRACTS: [(&str, &str); 10] = [
+pub(crate) const EXTRACTS: [(&str, &str); 10] = [
     ("year", "YEAR"),
     ("quarter", "QUARTER"),
     ("month", "MONTH"),
@@ -29,22 +52,45 @@ const EXTRACTS: [(&str, &str); 10] = [
     ("minute", "MINUTE"),
     ("second", "SECOND"),
 ];
-const AGGREGATES: [(&str, AggregateFunction); 15] = [
-    ("count", AggregateFunction::Count),
-    ("sum", AggregateFunction::Sum),
-    ("min", AggregateFunction::Min),
-    ("max", AggregateFunction::Max),
-    ("avg", AggregateFunction::Avg),
-    ("stddev_pop", AggregateFunction::StddevPop),
-    ("stddev_samp", AggregateFunction::StddevSamp),
-    ("stddev", AggregateFunction::StddevSamp),
-    ("var_pop", AggregateFunction::VarPop),
-    ("var_samp", AggregateFunction::VarSamp),
-    ("variance", AggregateFunction::VarSamp),
-    ("first_value", AggregateFunction::FirstValue),
-    ("last_value", AggregateFunction::LastValue),
-    ("collect", AggregateFunction::Collect),
-    ("approx_count_distinct", AggregateFunction::ApproxCountDistinct),
+/// Name, function, how it is called, what it gives.
+type Aggregate = (&'static str, AggregateFunction, &'static str, &'static str);
+pub(crate) static AGGREGATES: [Aggregate; 16] = [
+    (
+        "count",
+        AggregateFunction::Count,
+        "COUNT(*) or COUNT([DISTINCT] value)",
+        "how many rows there are, or values that are not NULL",
+    ),
+    ("sum", AggregateFunction::Sum, "SUM([DISTINCT] number)", "the sum"),
+    ("min", AggregateFunction::Min, "MIN(value)", "the least value"),
+    ("max", AggregateFunction::Max, "MAX(value)", "the greatest value"),
+    ("avg", AggregateFunction::Avg, "AVG([DISTINCT] number)", "the average, in the type of the numbers"),
+    ("stddev_pop", AggregateFunction::StddevPop, "STDDEV_POP([DISTINCT] number)", "the standard deviation of all"),
+    (
+        "stddev_samp",
+        AggregateFunction::StddevSamp,
+        "STDDEV_SAMP([DISTINCT] number)",
+        "the standard deviation of a sample",
+    ),
+    ("stddev", AggregateFunction::StddevSamp, "STDDEV([DISTINCT] number)", "the same as `STDDEV_SAMP`"),
+    ("var_pop", AggregateFunction::VarPop, "VAR_POP([DISTINCT] number)", "the variance of all"),
+    ("var_samp", AggregateFunction::VarSamp, "VAR_SAMP([DISTINCT] number)", "the variance of a sample"),
+    ("variance", AggregateFunction::VarSamp, "VARIANCE([DISTINCT] number)", "the same as `VAR_SAMP`"),
+    ("first_value", AggregateFunction::FirstValue, "FIRST_VALUE(value)", "the value that came first"),
+    ("last_value", AggregateFunction::LastValue, "LAST_VALUE(value)", "the value that came last"),
+    ("collect", AggregateFunction::Collect, "COLLECT([DISTINCT] value)", "a MULTISET of the values"),
+    (
+        "approx_count_distinct",
+        AggregateFunction::ApproxCountDistinct,
+        "APPROX_COUNT_DISTINCT(value)",
+        "how many different values there are, within about 1 %",
+    ),
+    (
+        "listagg",
+        AggregateFunction::ListAgg { separator: String::new() },
+        "LISTAGG(string [, 'separator'])",
+        "the strings with a separator between them",
+    ),
 ];
 
 pub(crate) fn aggregate_function(function: &Function) -> Option<AggregateFunction> {
@@ -52,7 +98,7 @@ pub(crate) fn aggregate_function(function: &Function) -> Option<AggregateFunctio
     if name == "listagg" {
         return Some(AggregateFunction::ListAgg { separator: ",".to_string() });
     }
-    AGGREGATES.iter().find(|(known, _)| *known == name).map(|(_, function)| function.clone())
+    AGGREGATES.iter().find(|(known, ..)| *known == name).map(|(_, function, ..)| function.clone())
 }
 
 pub(crate) fn is_aggregate(expression: &Expr) -> bool {
@@ -75,9 +121,15 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
         let message = format!("the aggregate {} cannot stand here", name.to_uppercase());
         return Err(SqlError::new(span, message, "aggregate in a subquery, and use its result"));
     }
+    if let Some(bound) = json::bind(binder, function, &name, span) {
+        return bound;
+    }
     refuse_clauses(function, span)?;
     if name == "timestampdiff" {
         return timestamp_difference(binder, function, span);
+    }
+    if name == "timestampadd" {
+        return timestamp_sum(binder, function, span);
     }
     let arguments = positional(function)?;
     let values = arguments.iter().map(|argument| binder.bind(argument)).collect::<Result<Vec<_>>>()?;
@@ -91,6 +143,10 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
         ("map", _) => nested::map(values, span),
         ("cardinality", 1) => nested::cardinality(values.into_iter().next().unwrap_or_else(|| Typed::text("")), span),
         ("nullif", 2) => two(values, |left, right| null_if(left, right, span)),
+        ("greatest" | "least", 1..) => call(&name, comparable(values, &name, span)?, span),
+        ("round" | "truncate", 1 | 2) => shortened(&name, values, span),
+        ("typeof", 1) => Ok(Typed::text(described(&values[0]))),
+        (IS_JSON, 2) => call("is_json", values, span).map(|test| Typed { nullable: false, ..test }),
         ("mod", 2) => two(values, |left, right| arithmetic(left, BinaryOperator::Modulo, right, span)),
         ("if", 3) => {
             let [condition, value, otherwise] = three(values, span)?;
@@ -101,6 +157,44 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
             None => Err(unknown(&name, span)),
         },
     }
+}
+
+/// Values of one type that has an order.
+fn comparable(values: Vec<Typed>, name: &str, span: Span) -> Result<Vec<Typed>> {
+    let message = |left: &DataType, right: &DataType| {
+        format!("{} is asked of {} and {}", name.to_uppercase(), types::name(left), types::name(right))
+    };
+    let (values, common) =
+        unify(values).map_err(|(left, right)| SqlError::new(span, message(&left, &right), "CAST them to one type"))?;
+    match types::is_nested(&common) {
+        true => Err(SqlError::new(span, message(&common, &common), "compare what is in them")),
+        false => Ok(values),
+    }
+}
+
+/// ROUND or TRUNCATE to a number of digits. A DECIMAL has as many digits then as are left.
+fn shortened(name: &str, values: Vec<Typed>, span: Span) -> Result<Typed> {
+    let DataType::Decimal128(precision, scale) = values[0].data_type else { return call(name, values, span) };
+    let digits = match values.get(1) {
+        None => Some(0),
+        Some(digits) => digits.constant().and_then(|digits| digits.parse::<i64>().ok()),
+    };
+    let Some(digits) = digits else {
+        let message = format!("{} of a DECIMAL needs a constant number of digits", name.to_uppercase());
+        return Err(SqlError::new(span, message, "write a whole number"));
+    };
+    let kept = digits.clamp(0, scale.into()) as i8;
+    let precision =
+        if digits >= scale.into() { precision.into() } else { i32::from(precision) + 1 - i32::from(scale - kept) };
+    let result = call(name, values, span)?;
+    let to = types::SqlType::of(&DataType::Decimal128(precision.clamp(1, 38) as u8, kept));
+    super::cast::explicit(result, &to, super::cast::OnError::Fail, span)
+}
+
+/// A type as TYPEOF names it.
+fn described(value: &Typed) -> String {
+    let null = if value.nullable || value.data_type == DataType::Null { "" } else { " NOT NULL" };
+    format!("{}{null}", types::name(&value.data_type))
 }
 
 /// What an aggregate may have and a scalar function may not.
@@ -145,13 +239,28 @@ fn timestamp_difference(binder: &Binder<'_>, function: &Function, span: Span) ->
     call("timestampdiff", values, span)
 }
 
+/// `TIMESTAMPADD(unit, count, time)`: the time moved by so many intervals.
+fn timestamp_sum(binder: &Binder<'_>, function: &Function, span: Span) -> Result<Typed> {
+    let arguments = positional(function)?;
+    let wrong = || SqlError::new(span, "TIMESTAMPADD does not fit", "write TIMESTAMPADD(DAY, count, time)");
+    let [Expr::Identifier(unit), count, time] = arguments.as_slice() else { return Err(wrong()) };
+    let (count, time) = (binder.bind(count)?, binder.bind(time)?);
+    let unit_of_days = ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY"].contains(&unit.value.to_ascii_uppercase().as_str());
+    let time = match time.data_type {
+        DataType::Date32 if !unit_of_days => time.widened(&types::TIMESTAMP),
+        _ => time,
+    };
+    call("timestampadd", vec![Typed::text(unit.value.clone()), count, time], span)
+}
+
 /// Calls a function of the registry, by one of the forms that it has.
 pub(super) fn call(name: &str, values: Vec<Typed>, span: Span) -> Result<Typed> {
     let Some(function) = functions::by_registered_name(name) else {
         return Err(unknown(name, span));
     };
-    let Some((form, types)) = function.forms.iter().find_map(|form| Some((form, accepted(form, &values)?))) else {
-        let found: Vec<String> = values.iter().map(|value| types::name(&value.data_type)).collect();
+    let found: Vec<DataType> = values.iter().map(|value| value.data_type.clone()).collect();
+    let Some((form, types)) = function.forms.iter().find_map(|form| Some((form, form.accepts(&found)?))) else {
+        let found: Vec<String> = found.iter().map(types::name).collect();
         let message = format!("{} does not take ({})", function.usage, found.join(", "));
         return Err(SqlError::new(span, message, "CAST the arguments"));
     };
@@ -162,15 +271,6 @@ pub(super) fn call(name: &str, values: Vec<Typed>, span: Span) -> Result<Typed> 
     let returns = form.returns.data_type(&types);
     let values = values.into_iter().zip(&types).map(|(value, data_type)| value.widened(data_type)).collect();
     Ok(Typed::call(function.name, values, returns, nullable))
-}
-
-fn accepted(form: &Form, values: &[Typed]) -> Option<Vec<DataType>> {
-    let accept =
-        |(place, value): (usize, &Typed)| form.parameter(place).and_then(|p: Parameter| p.accepts(&value.data_type));
-    if !form.takes(values.len()) {
-        return None;
-    }
-    values.iter().enumerate().map(accept).collect()
 }
 
 fn two(values: Vec<Typed>, apply: impl FnOnce(Typed, Typed) -> Result<Typed>) -> Result<Typed> {
@@ -189,11 +289,11 @@ fn unknown(name: &str, span: Span) -> SqlError {
     let scalar = functions::all()
         .iter()
         .flat_map(|function| std::iter::once(function.name).chain(function.aliases.iter().copied()));
-    let callable = scalar.filter(|name| functions::find(name).is_some()).chain(SPECIAL);
-    let callable = callable.chain(EXTRACTS.map(|(name, _)| name)).chain(AGGREGATES.map(|(name, _)| name));
+    let callable = scalar.filter(|name| functions::find(name).is_some()).chain(SPECIAL.map(|(name, ..)| name));
+    let callable = callable.chain(EXTRACTS.map(|(name, _)| name)).chain(AGGREGATES.iter().map(|(name, ..)| *name));
     let near: Vec<String> = near(name, callable).into_iter().map(str::to_uppercase).collect();
     let remedy = match near.is_empty() {
-        true => "see the list of functions in the documentation".to_string(),
+        true => "see the table of functions in src/sql/FUNCTIONS.md".to_string(),
         false => format!("did you mean {}", near.join(", ")),
     };
     let of_window = ["tumble_", "hop_", "session_"].into_iter().find(|stem| name.starts_with(stem));

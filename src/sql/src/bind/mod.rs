@@ -4,6 +4,7 @@ mod cast;
 mod conditional;
 mod expression;
 mod function;
+mod json;
 mod literal;
 mod nested;
 mod operator;
@@ -12,7 +13,9 @@ mod typed;
 
 pub(crate) use cast::assign_written;
 pub(crate) use expression::{Binder, Grouping};
-pub(crate) use function::{aggregate_function, is_aggregate, positional, refuse_clauses};
+pub(crate) use function::{
+    AGGREGATES, EXTRACTS, SPECIAL, aggregate_function, is_aggregate, positional, refuse_clauses,
+};
 pub(crate) use literal::interval_ms;
 pub(crate) use operator::{compare, symbol};
 pub(crate) use scope::{Scope, near};

@@ -11,7 +11,7 @@ use sqlparser::tokenizer::{Location, Span};
 
 pub(crate) use create::{parse_column_type, parse_hints};
 pub(crate) use data_type::parse_data_type;
-pub(crate) use parse::{parse, parse_expression, parse_query_alone, unknown_database};
+pub(crate) use parse::{parse, parse_expression, parse_query_alone, unknown_database, words};
 
 /// A statement and where it begins.
 #[derive(Clone, Debug)]

@@ -178,7 +178,7 @@ pub(crate) fn unknown_database(span: Span, name: &str) -> SqlError {
 }
 
 /// Whether these words come next; if so they are taken.
-pub(super) fn words(parser: &mut Parser, expected: &[&str]) -> bool {
+pub(crate) fn words(parser: &mut Parser, expected: &[&str]) -> bool {
     let matches = |(place, word): (usize, &&str)| {
         let token = &parser.peek_nth_token_ref(place).token;
         matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
