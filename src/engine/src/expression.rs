@@ -14,8 +14,10 @@ use datafusion_physical_expr::expressions::{
 };
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use tidemill_model::status::{Problem, ProblemKind};
+use tidemill_plan::functions::casts;
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
+use crate::cast::Cast;
 use crate::nested::{self, Nested, Operation};
 use crate::required::Required;
 
@@ -88,6 +90,9 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
         Expression::IsNull(inner) => Arc::new(IsNullExpr::new(build(inner, input)?)),
         Expression::IsTrue(inner) => is_not_distinct_from(inner, true, input)?,
         Expression::IsFalse(inner) => is_not_distinct_from(inner, false, input)?,
+        Expression::Cast { expression, to, or_null } if is_flinks(expression, to, input)? => {
+            Arc::new(Cast::new(build(expression, input)?, to.clone(), *or_null))
+        }
         Expression::Cast { expression, to, or_null: false } => cast(build(expression, input)?, input, to.clone())?,
         Expression::Cast { expression, to, or_null: true } => try_cast(build(expression, input)?, input, to.clone())?,
         Expression::Case { branches, otherwise } => {
@@ -137,6 +142,11 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
             Arc::new(ScalarFunctionExpr::new(function, implementation.clone(), arguments, field, options))
         }
     })
+}
+
+/// Whether a cast has rules that are not Arrow's.
+fn is_flinks(inner: &Expression, to: &DataType, input: &Schema) -> Result<bool, BuildError> {
+    Ok(casts::is_flinks(&build(inner, input)?.data_type(input)?, to))
 }
 
 fn is_not_distinct_from(inner: &Expression, value: bool, input: &Schema) -> Result<Arc<dyn PhysicalExpr>, BuildError> {

@@ -14,6 +14,7 @@
 //!
 //! This crate must never name a broker or Kubernetes.
 
+mod cast;
 pub mod change;
 pub mod connector;
 pub mod driver;

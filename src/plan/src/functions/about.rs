@@ -66,6 +66,11 @@ const PATTERNS: &[(&str, &str)] = &[
 ];
 
 const NUMBERS: &[(&str, &str)] = &[
+    ("plus_decimal", "the sum; NULL if it has more than 38 digits"),
+    ("minus_decimal", "the difference; NULL if it has more than 38 digits"),
+    ("times_decimal", "the product; NULL if it has more than 38 digits"),
+    ("divide_decimal", "the quotient, rounded; fails for a divisor of zero"),
+    ("modulo_decimal", "the remainder; fails for a divisor of zero"),
     ("abs", "without its sign"),
     ("sign", "-1, 0 or 1"),
     ("floor", "the whole number below"),

@@ -10,8 +10,11 @@ mod arguments;
 mod arrays;
 mod bytes;
 mod calendar;
+mod cast_text;
+pub mod casts;
 mod codes;
 mod compare;
+mod decimals;
 mod json;
 mod json_build;
 mod json_path;
@@ -31,6 +34,7 @@ mod similar;
 mod text;
 mod time;
 mod url;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -243,6 +247,7 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         .chain(codes::functions())
         .chain(numbers::functions())
         .chain(mathematics::functions())
+        .chain(decimals::functions())
         .chain(compare::functions())
         .chain(regex::functions())
         .chain(search::functions())

@@ -16,6 +16,7 @@ use super::arguments::{
 use super::calendar::TimeField;
 use super::kernel::{own, volatile};
 use super::pattern::{Pattern, read_timestamp};
+use super::written::timestamp;
 use super::{Form, Function, Returns, Simple};
 use crate::clock::now_ms;
 
@@ -236,7 +237,7 @@ fn date_format(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let pattern = pattern(constant(arguments, 1)?)?;
     if let Ok(texts) = Texts::of(arguments, 0) {
         return Ok(collect_text(arguments.number_rows, |row| {
-            read_timestamp(texts.get(row)?).map(|millis| written(&pattern, millis))
+            timestamp(texts.get(row)?).map(|millis| written(&pattern, millis))
         }));
     }
     let moments = Moments::of(arguments, 0)?;
@@ -261,7 +262,7 @@ fn written(pattern: &Pattern, millis: i64) -> Cow<'static, str> {
 fn to_timestamp(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let texts = Texts::of(arguments, 0)?;
     if arguments.args.len() < 2 {
-        return Ok(collect_moments(arguments, |row| read_timestamp(texts.get(row)?)));
+        return Ok(collect_moments(arguments, |row| timestamp(texts.get(row)?)));
     }
     let pattern = pattern(constant(arguments, 1)?)?;
     Ok(collect_moments(arguments, |row| pattern.read(texts.get(row)?)))

@@ -3,6 +3,7 @@
 
 use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;
+use tidemill_plan::functions::casts;
 use tidemill_plan::{Expression, Literal};
 
 use super::literal::{string_of, temporal};
@@ -86,21 +87,23 @@ fn convert(value: Typed, to: &DataType, on_error: OnError, span: Span) -> Result
         (Utf8, Date32 | Time32(_) | Timestamp(_, _)) if string_of(&value).is_some() && on_error == OnError::Fail => {
             temporal(string_of(&value).unwrap_or_default(), to, span)
         }
-        (from, Decimal128(_, _)) if is_approximate(from) => {
-            Ok(arrow(Typed::call("number_to_string", vec![value], Utf8, nullable), to, on_error))
+        // What does not fit is NULL, whatever is cast.
+        (from, Decimal128(_, _)) if (is_number(from) || matches!(from, Boolean)) && casts::is_flinks(from, to) => {
+            let cast = arrow(value.literal_widened(to), to, on_error);
+            Ok(Typed { nullable: true, ..cast })
         }
         (from, to) if is_number(from) && is_number(to) => Ok(arrow(value.literal_widened(to), to, on_error)),
-        (Utf8, to) if is_number(to) || *to == Boolean => {
-            Ok(arrow(Typed::call("btrim", vec![value], Utf8, nullable), to, on_error))
-        }
+        (Utf8, to) if is_number(to) || *to == Boolean => Ok(arrow(value, to, on_error)),
+        (Utf8, Timestamp(_, Some(_))) => Ok(arrow(arrow(value, &TIMESTAMP, on_error), to, on_error)),
         (Utf8, Date32 | Time32(_) | Timestamp(_, _) | Binary) | (Binary, Utf8) => Ok(arrow(value, to, on_error)),
         (from, Utf8) if is_whole(from) || matches!(from, Decimal128(_, _) | Date32) => Ok(arrow(value, to, on_error)),
         (from, Utf8) if is_approximate(from) => Ok(Typed::call("number_to_string", vec![value], Utf8, nullable)),
         (Timestamp(_, _), Utf8) => {
             Ok(Typed::call("date_format", vec![value, Typed::text(TIMESTAMP_PATTERN)], Utf8, nullable))
         }
-        (from, Boolean) if is_whole(from) => Ok(arrow(value, to, on_error)),
-        (Boolean, to) if is_whole(to) => Ok(arrow(value, to, on_error)),
+        (from, Boolean) if is_number(from) => Ok(arrow(value, to, on_error)),
+        (Boolean, to) if is_number(to) => Ok(arrow(value, to, on_error)),
+        (Boolean | List(_) | Map(_, _) | Struct(_), Utf8) => Ok(arrow(value, to, on_error)),
         (Timestamp(_, Some(_)), Date32 | Time32(_)) | (Date32, Timestamp(_, Some(_))) => {
             Ok(arrow(arrow(value, &TIMESTAMP, on_error), to, on_error))
         }
@@ -133,7 +136,6 @@ fn arrow(value: Typed, to: &DataType, on_error: OnError) -> Typed {
 
 fn refused(from: &DataType, to: &DataType, span: Span) -> SqlError {
     let remedy = match (from, to) {
-        (DataType::Boolean, DataType::Utf8) => "write CASE WHEN value THEN 'TRUE' ELSE 'FALSE' END",
         (DataType::Timestamp(_, _), to) if is_number(to) => "use EXTRACT or TIMESTAMPDIFF",
         (from, DataType::Timestamp(_, _)) if is_number(from) => "use TO_TIMESTAMP_LTZ(number, 3)",
         _ => "choose another type",

@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
 use super::Typed;
+use super::function::call;
 use super::literal::{string_of, temporal};
 use super::typed::{binary, cast};
 use crate::error::{Result, SqlError};
@@ -180,28 +181,28 @@ fn numeric(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> R
     Ok(if operator == BinaryOperator::Modulo { result.widened(&divisor) } else { result })
 }
 
-/// Exact numbers of which at least one has a fraction. The kernels give a wider type than Flink's, which is cast to.
+/// Exact numbers of which at least one has a fraction. Where no result can have more digits than a DECIMAL, the kernels
+/// for whole columns serve; they give a wider type than Flink's, which is cast to.
 fn decimal(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Result<Typed> {
     let undefined = || not_defined(symbol(operator), &[&left.data_type, &right.data_type], span);
     let (p1, s1) = exact(&left.data_type).ok_or_else(undefined)?;
     let (p2, s2) = exact(&right.data_type).ok_or_else(undefined)?;
-    let (whole, scale) = ((p1 as i32 - s1 as i32).max(p2 as i32 - s2 as i32), s1.max(s2));
-    let (returns, computed) = match operator {
-        BinaryOperator::Plus | BinaryOperator::Minus => {
-            let precision = whole + i32::from(scale) + 1;
-            (fitted_decimal(precision, scale.into()), DataType::Decimal128(precision.min(38) as u8, scale))
-        }
-        BinaryOperator::Multiply if s1 + s2 <= 38 => {
-            let (precision, scale) = (i32::from(p1) + i32::from(p2), s1 + s2);
-            (fitted_decimal(precision, scale.into()), DataType::Decimal128((precision + 1).min(38) as u8, scale))
-        }
-        _ => {
-            let message = format!("{} is not supported for DECIMAL", symbol(operator));
-            return Err(SqlError::new(span, message, "CAST one side to DOUBLE"));
-        }
+    let (whole, scale) = ((i32::from(p1) - i32::from(s1)).max(i32::from(p2) - i32::from(s2)), s1.max(s2));
+    let (function, precision, scale) = match operator {
+        BinaryOperator::Plus => ("plus_decimal", whole + i32::from(scale) + 1, scale),
+        BinaryOperator::Minus => ("minus_decimal", whole + i32::from(scale) + 1, scale),
+        BinaryOperator::Multiply => ("times_decimal", i32::from(p1) + i32::from(p2), s1 + s2),
+        BinaryOperator::Divide => ("divide_decimal", i32::MAX, 0),
+        _ => ("modulo_decimal", i32::MAX, 0),
     };
     let nullable = left.nullable || right.nullable;
     let (left, right) = (left.widened(&DataType::Decimal128(p1, s1)), right.widened(&DataType::Decimal128(p2, s2)));
+    if precision > 38 {
+        return call(function, vec![left, right], span);
+    }
+    let returns = fitted_decimal(precision, scale.into());
+    let wider = if operator == BinaryOperator::Multiply { (precision + 1).min(38) } else { precision };
+    let computed = DataType::Decimal128(wider as u8, scale);
     let result = binary(left.expression, operator, right.expression);
     let result = if returns == computed { result } else { cast(result, &returns) };
     Ok(Typed::new(result, returns, nullable))
