@@ -150,6 +150,7 @@ fn plan(
         kind,
         schema: schema.clone(),
         changelog: changelog.clone(),
+        local_time: None,
     };
     StreamPlan {
         nodes: vec![

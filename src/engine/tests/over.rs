@@ -323,6 +323,7 @@ fn rows_that_a_filter_leaves_out_do_not_count() {
             kind: NodeKind::Calc(Calc { filter: None, projection }),
             schema: schema_with(&[DataType::Boolean]),
             changelog: Changelog::Append,
+            local_time: None,
         };
         plan.nodes.insert(1, calc);
         for node in &mut plan.nodes[2..] {
@@ -395,6 +396,7 @@ fn spreads_of_numbers_and_averages_of_decimals() {
         kind: NodeKind::Calc(Calc { filter: None, projection }),
         schema: schema_with(&[DataType::Float64, decimal.clone()]),
         changelog: Changelog::Append,
+        local_time: None,
     };
     plan.nodes.insert(1, calc);
     let mut types = vec![DataType::Float64, decimal];

@@ -42,7 +42,7 @@ fn table(name: &str) -> tidemill_plan::Table {
 
 fn node(uid: &str, inputs: Vec<usize>, kind: NodeKind, fields: Vec<Field>) -> PlanNode {
     let schema: SchemaRef = Arc::new(Schema::new(fields));
-    PlanNode { uid: uid.into(), inputs, kind, schema, changelog: Changelog::Append }
+    PlanNode { uid: uid.into(), inputs, kind, schema, changelog: Changelog::Append, local_time: None }
 }
 
 fn source() -> PlanNode {

@@ -14,6 +14,7 @@ pub mod nested;
 mod nodes;
 mod pattern;
 mod rank;
+mod zone;
 
 pub use aggregate::{
     AggregateCall, AggregateFunction, AssignWindows, Clock, Frame, GroupAggregate, Over, OverOrder, Window,
@@ -28,3 +29,4 @@ pub use nodes::{
 };
 pub use pattern::{AfterMatch, MatchRecognize, Measure, Pattern, PatternExpression, Position, Reference, Variable};
 pub use rank::{Deduplicate, Keep, Limit, Normalize, Rank, RankEmit, Sort, SortKey};
+pub use zone::{Stretch, Twice, Zone};

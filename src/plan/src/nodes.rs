@@ -35,6 +35,10 @@ pub struct PlanNode {
     /// What the rows that the node puts out say. A sink's is that of its input.
     #[serde(default)]
     pub changelog: Changelog,
+    /// The time zone in whose local time the node's windows are, if not in that of its watermarks. What is over is told
+    /// by what clocks there have shown; see [`crate::Zone::reached`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_time: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

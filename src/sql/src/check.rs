@@ -177,6 +177,11 @@ fn matched(matches: &MatchRecognize, input: &Schema) -> Result<Vec<DataType>, St
 }
 
 fn of_match(value: &PatternExpression, input: &Schema) -> Result<DataType, String> {
+    type_of(&value.expression, &read_of(value, input)?)
+}
+
+/// The columns that an expression of a pattern reads.
+pub(crate) fn read_of(value: &PatternExpression, input: &Schema) -> Result<Schema, String> {
     let read = value.references.iter().map(|reference| match reference {
         Reference::Row { value, .. } => type_of(value, input),
         Reference::Aggregate { function, argument, .. } => {
@@ -184,7 +189,7 @@ fn of_match(value: &PatternExpression, input: &Schema) -> Result<DataType, Strin
         }
     });
     let read = read.map(|found| Ok(arrow_schema::Field::new("", found?, true)));
-    type_of(&value.expression, &Schema::new(read.collect::<Result<Vec<_>, String>>()?))
+    Ok(Schema::new(read.collect::<Result<Vec<_>, String>>()?))
 }
 
 fn column(input: &Schema, place: usize) -> Result<DataType, String> {
@@ -283,12 +288,7 @@ fn nested_type(
 fn call_type(name: &str, arguments: &[Expression], returns: &DataType, input: &Schema) -> Result<DataType, String> {
     let function = functions::by_registered_name(name).ok_or(format!("there is no function {name}"))?;
     let types: Vec<DataType> = arguments.iter().map(|argument| type_of(argument, input)).collect::<Result<_, _>>()?;
-    let takes = |form: &&functions::Form| {
-        let exactly = |(place, found): (usize, &DataType)| {
-            form.parameter(place).and_then(|p| p.accepts(found)).as_ref() == Some(found)
-        };
-        form.takes(types.len()) && types.iter().enumerate().all(exactly)
-    };
+    let takes = |form: &&functions::Form| form.accepts(&types).as_ref() == Some(&types);
     let form = function.forms.iter().find(takes).ok_or(format!("{name} does not take {types:?}"))?;
     same(std::slice::from_ref(returns), &[form.returns.data_type(&types)]).map(|()| returns.clone())
 }

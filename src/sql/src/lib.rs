@@ -34,6 +34,7 @@ mod table;
 mod tokens;
 mod types;
 mod watermark_options;
+mod zone;
 
 pub use catalog::{ColumnDefinition, ColumnKind, TableDefinition, WatermarkDefinition};
 pub use error::{Place, SqlError, Warning};

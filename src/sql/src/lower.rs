@@ -21,8 +21,27 @@ use crate::relation::{Field, Node, Relation};
 use crate::session::{Inserted, Script};
 use crate::settings::Settings;
 use crate::table::Table;
+use crate::zone::localised;
 
 pub(crate) fn lower(script: &Script) -> Result<StreamPlan> {
+    let mut layout =
+        Layout { nodes: Vec::new(), uids: BTreeSet::new(), sources: BTreeMap::new(), settings: &script.settings };
+    for (relation, inserted) in optimised(script) {
+        layout.sink(relation, inserted)?;
+    }
+    let mut plan = StreamPlan { nodes: layout.nodes };
+    narrow(&mut plan);
+    match &script.settings.zone {
+        None => Ok(plan),
+        Some(zone) => localised(plan, zone).map_err(|problem| {
+            let at = script.inserts[0].span;
+            SqlError::new(at, problem, "make both of the same type, with CAST in a view or computed column")
+        }),
+    }
+}
+
+/// The rows that are inserted, with as little work as can be, and without columns that nobody reads.
+pub(crate) fn optimised(script: &Script) -> Vec<(Relation, &Inserted)> {
     let simplified: Vec<(Relation, &Inserted)> =
         script.inserts.iter().map(|inserted| (simplify(inserted.relation.clone()), inserted)).collect();
     let mut tables = ScanColumns::new();
@@ -33,16 +52,11 @@ pub(crate) fn lower(script: &Script) -> Result<StreamPlan> {
         // Rows without any column could not be counted.
         columns.insert(0);
     }
-    let mut layout =
-        Layout { nodes: Vec::new(), uids: BTreeSet::new(), sources: BTreeMap::new(), settings: &script.settings };
-    for (relation, inserted) in simplified {
+    let pruned = simplified.into_iter().map(|(relation, inserted)| {
         let needed = all_columns(&relation);
-        let (relation, _) = prune(relation, &needed, &tables);
-        layout.sink(relation, inserted)?;
-    }
-    let mut plan = StreamPlan { nodes: layout.nodes };
-    narrow(&mut plan);
-    Ok(plan)
+        (prune(relation, &needed, &tables).0, inserted)
+    });
+    pruned.collect()
 }
 
 fn all_columns(relation: &Relation) -> BTreeSet<usize> {
@@ -87,7 +101,14 @@ impl Layout<'_> {
         let uid = self.unique(&format!("sink-{}", word(name)), Numbering::FromTwo);
         let changelog = self.nodes[input].changelog.clone();
         let kind = NodeKind::Sink(Sink { table: table.table.clone() });
-        self.push(PlanNode { uid, inputs: vec![input], kind, schema: schema_of(&table.physical), changelog });
+        self.push(PlanNode {
+            uid,
+            inputs: vec![input],
+            kind,
+            schema: schema_of(&table.physical),
+            changelog,
+            local_time: None,
+        });
         Ok(())
     }
 
@@ -112,7 +133,7 @@ impl Layout<'_> {
                 }
                 let changelog = moved(&self.nodes[input].changelog, &projection);
                 let uid = self.unique(&format!("calc-{}", word(purpose.sink)), Numbering::FromOne);
-                Ok(self.push(PlanNode { uid, inputs: vec![input], kind, schema, changelog }))
+                Ok(self.push(PlanNode { uid, inputs: vec![input], kind, schema, changelog, local_time: None }))
             }
             Node::Operator { kind, inputs } => self.operator(*kind, inputs, schema, purpose),
             Node::Joined { .. } | Node::Pending { .. } => unreachable!("all is settled before they are laid out"),
@@ -142,7 +163,7 @@ impl Layout<'_> {
         }
         let stem = format!("{}-{}", stem(&kind), word(purpose.sink));
         let uid = self.unique(&stem, Numbering::FromOne);
-        Ok(self.push(PlanNode { uid, inputs: places, kind, schema, changelog }))
+        Ok(self.push(PlanNode { uid, inputs: places, kind, schema, changelog, local_time: None }))
     }
 
     /// The same rows, each told to be inserted, for a union with rows that change.
@@ -158,7 +179,7 @@ impl Layout<'_> {
         });
         let kind = NodeKind::Calc(Calc { filter: None, projection: named.collect() });
         let uid = self.unique(&format!("calc-{}", word(sink)), Numbering::FromOne);
-        self.push(PlanNode { uid, inputs: vec![place], kind, schema, changelog: Changelog::Retract })
+        self.push(PlanNode { uid, inputs: vec![place], kind, schema, changelog: Changelog::Retract, local_time: None })
     }
 
     fn source(&mut self, table: &Table, columns: &[usize], schema: SchemaRef) -> usize {
@@ -176,7 +197,7 @@ impl Layout<'_> {
         let uid = self.unique(&format!("source-{}", word(name)), Numbering::FromTwo);
         let kind = NodeKind::Source(Source { table: table.table.clone(), watermark });
         let changelog = read_as(&table.table, &schema);
-        let mut place = self.push(PlanNode { uid, inputs: Vec::new(), kind, schema, changelog });
+        let mut place = self.push(PlanNode { uid, inputs: Vec::new(), kind, schema, changelog, local_time: None });
         if let Changelog::Upsert { key } = &self.nodes[place].changelog {
             place = self.normalize(place, key.clone(), name);
         }
@@ -189,7 +210,7 @@ impl Layout<'_> {
         let schema = self.nodes[place].schema.clone();
         let kind = NodeKind::Normalize(Normalize { keys, state_ttl_ms: self.settings.state_ttl_ms });
         let uid = self.unique(&format!("normalize-{}", word(name)), Numbering::FromTwo);
-        self.push(PlanNode { uid, inputs: vec![place], kind, schema, changelog: Changelog::Retract })
+        self.push(PlanNode { uid, inputs: vec![place], kind, schema, changelog: Changelog::Retract, local_time: None })
     }
 
     fn push(&mut self, node: PlanNode) -> usize {
@@ -236,13 +257,15 @@ fn asks_beyond_key(table: &Table) -> bool {
 
 /// How long an operator keeps what nothing comes for, where it would keep it for ever.
 fn set_ttl(kind: &mut NodeKind, ttl_ms: Option<u64>) {
+    // A hint goes before the setting; a time of zero is for ever.
+    let set = |own: &mut Option<u64>| *own = own.or(ttl_ms).filter(|ttl| *ttl > 0);
     match kind {
         NodeKind::GroupAggregate(GroupAggregate { state_ttl_ms, .. })
         | NodeKind::Rank(Rank { state_ttl_ms, emit: RankEmit::Changes, .. })
         | NodeKind::Deduplicate(Deduplicate { state_ttl_ms, .. })
         | NodeKind::Normalize(Normalize { state_ttl_ms, .. })
-        | NodeKind::Over(Over { state_ttl_ms, .. }) => *state_ttl_ms = state_ttl_ms.or(ttl_ms),
-        NodeKind::Join(join) => join.state_ttl_ms = join.state_ttl_ms.map(|own| own.or(ttl_ms)),
+        | NodeKind::Over(Over { state_ttl_ms, .. }) => set(state_ttl_ms),
+        NodeKind::Join(join) => join.state_ttl_ms.iter_mut().for_each(set),
         _ => {}
     }
 }

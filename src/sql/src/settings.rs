@@ -2,6 +2,7 @@
 //! where ignoring it changes no result.
 
 use sqlparser::tokenizer::Span;
+use tidemill_plan::Zone;
 
 use crate::bind::near;
 use crate::error::{Result, SqlError};
@@ -14,6 +15,8 @@ pub(crate) struct Settings {
     /// State that nothing has come for for this long is forgotten.
     pub state_ttl_ms: Option<u64>,
     pub not_null: NotNull,
+    /// The session's time zone; none for UTC.
+    pub zone: Option<String>,
 }
 
 /// What becomes of a row with NULL in a column of its table that is NOT NULL.
@@ -29,6 +32,7 @@ enum Meaning {
     IdleTimeout,
     StateTtl,
     NotNull,
+    Zone,
     /// Has this value, whatever is set.
     Fixed(&'static str, &'static str),
     /// A duration that can only be none.
@@ -39,7 +43,6 @@ enum Meaning {
     Tuning,
 }
 
-const ZONE: &str = "convert times to UTC where they are written";
 const STREAMING: &str = "bounded tables are read as streams that end";
 const ONCE: &str = "leave it out: a window is put out once, when the watermark has passed it; let the WATERMARK of the \
                     table stay further behind, or group by FLOOR(… TO …) for results that change";
@@ -51,7 +54,7 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("table.exec.emit.late-fire.delay", Meaning::NoTime(ONCE)),
     ("table.exec.emit.allow-lateness", Meaning::NoTime(ONCE)),
     ("pipeline.auto-watermark-interval", Meaning::Tuning),
-    ("table.local-time-zone", Meaning::Fixed("UTC", ZONE)),
+    ("table.local-time-zone", Meaning::Zone),
     ("execution.runtime-mode", Meaning::Fixed("streaming", STREAMING)),
     ("table.exec.state.ttl", Meaning::StateTtl),
     ("table.exec.sink.not-null-enforcer", Meaning::NotNull),
@@ -93,6 +96,10 @@ impl Settings {
                 self.not_null = not_null(set)?;
                 Ok(None)
             }
+            Meaning::Zone => {
+                self.zone = zone(set)?;
+                Ok(None)
+            }
             Meaning::Fixed(value, _) if set.value.eq_ignore_ascii_case(value) => Ok(None),
             Meaning::Fixed(value, remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' can only be '{value}'", set.key), *remedy))
@@ -105,6 +112,24 @@ impl Settings {
                 Err(SqlError::new(set.span, format!("'{}' is not set in SQL", set.key), *remedy))
             }
             Meaning::Tuning => Ok(Some(format!("'{}' has no effect: it tunes Flink's own engine", set.key))),
+        }
+    }
+}
+
+/// None for UTC. Names that Flink refuses, because they mean other things to other programs, are refused.
+fn zone(set: &Set) -> Result<Option<String>> {
+    let upper = set.value.to_ascii_uppercase();
+    let is_short = upper.len() == 3 && !matches!(upper.as_str(), "UTC" | "GMT");
+    let refused = is_short || upper.starts_with("UTC+") || upper.starts_with("UTC-") || upper == "DEFAULT";
+    match Zone::named(&set.value).filter(|_| !refused) {
+        Some(zone) => Ok((!zone.is_utc()).then(|| set.value.clone())),
+        None => {
+            let message = format!("'{}' is not a time zone", set.value);
+            Err(SqlError::new(
+                set.span,
+                message,
+                "write a full name such as 'America/New_York', or such as 'GMT-08:00'",
+            ))
         }
     }
 }

@@ -5,6 +5,7 @@ mod calc;
 mod expand;
 pub mod group;
 mod join;
+mod local_time;
 mod over;
 mod pattern;
 mod rank;
@@ -15,7 +16,7 @@ pub mod window;
 use std::sync::Arc;
 
 use tidemill_model::key_groups::KeyGroupRange;
-use tidemill_plan::{NodeKind, PlanNode};
+use tidemill_plan::{NodeKind, PlanNode, Zone};
 
 pub use assign_windows::AssignWindowsOperator;
 pub use calc::CalcOperator;
@@ -24,6 +25,7 @@ pub use expand::ExpandOperator;
 use crate::lookup::LookupTable;
 use crate::operator::StreamOperator;
 use crate::stages::Part;
+use local_time::InLocalTime;
 
 /// What an operator is made from.
 pub struct Spec<'a> {
@@ -41,6 +43,17 @@ pub type Built = Result<Box<dyn StreamOperator>, String>;
 
 /// Makes the operator of a node, or of a part of it.
 pub fn build(spec: &Spec<'_>) -> Built {
+    let operator = operator(spec)?;
+    match &spec.node.local_time {
+        None => Ok(operator),
+        Some(name) => {
+            let zone = Zone::named(name).ok_or(format!("there is no time zone `{name}`"))?;
+            Ok(Box::new(InLocalTime::new(operator, zone)))
+        }
+    }
+}
+
+fn operator(spec: &Spec<'_>) -> Built {
     match &spec.node.kind {
         NodeKind::Calc(calc) => CalcOperator::build(calc, spec),
         NodeKind::AssignWindows(assign) => AssignWindowsOperator::build(assign, spec),

@@ -219,7 +219,7 @@ mod tests {
     use crate::stages::Part;
 
     fn node(kind: NodeKind, schema: Schema, changelog: Changelog) -> PlanNode {
-        PlanNode { uid: "unnest".into(), inputs: vec![], kind, schema: Arc::new(schema), changelog }
+        PlanNode { uid: "unnest".into(), inputs: vec![], kind, schema: Arc::new(schema), changelog, local_time: None }
     }
 
     fn operator(nested: &ArrayRef, unnest: &Unnest, added: &[DataType], changelog: Changelog) -> Built {

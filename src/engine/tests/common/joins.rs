@@ -42,7 +42,7 @@ pub fn joined(schema: &SchemaRef, kind: JoinKind) -> SchemaRef {
 }
 
 pub fn node(uid: &str, inputs: Vec<usize>, kind: NodeKind, schema: SchemaRef, changelog: Changelog) -> PlanNode {
-    PlanNode { uid: uid.into(), inputs, kind, schema, changelog }
+    PlanNode { uid: uid.into(), inputs, kind, schema, changelog, local_time: None }
 }
 
 pub fn plan(join: NodeKind, kind: JoinKind, inputs: [Changelog; 2], changelog: Changelog) -> StreamPlan {

@@ -86,6 +86,7 @@ pub fn plan(window: Window) -> StreamPlan {
         kind,
         schema: schema.clone(),
         changelog: Changelog::Append,
+        local_time: None,
     };
     StreamPlan {
         nodes: vec![

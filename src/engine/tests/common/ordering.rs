@@ -74,6 +74,7 @@ pub fn plan(kind: NodeKind, input: Changelog, schema: SchemaRef, changelog: Chan
         kind,
         schema: schema.clone(),
         changelog: changelog.clone(),
+        local_time: None,
     };
     StreamPlan {
         nodes: vec![

@@ -229,6 +229,7 @@ pub fn plan(case: &Case) -> StreamPlan {
         kind,
         schema: schema.clone(),
         changelog: Changelog::Append,
+        local_time: None,
     };
     let source = Source { table: table("in"), watermark: None };
     StreamPlan {

@@ -114,13 +114,16 @@ const TIMES: &[(&str, &str)] = &[
     ("unix_timestamp", "seconds since 1970, now or of a string in the session's time zone"),
     ("from_unixtime", "seconds since 1970 as a string in the session's time zone"),
     ("to_timestamp", "a string as a TIMESTAMP; NULL if it is none"),
-    ("to_timestamp_ltz", "a number since 1970 as a TIMESTAMP_LTZ"),
+    ("to_timestamp_ltz", "a number since 1970, or a string in a time zone (UTC), as a TIMESTAMP_LTZ"),
     ("to_date", "a string as a DATE; NULL if it is none"),
     ("date_format", "as a string by a pattern in Java's letters"),
     ("extract", "a part of it as a number"),
     ("floor_time", "the last beginning of a unit"),
     ("ceil_time", "the next beginning of a unit"),
     ("timestampadd", "moved by so many units"),
+    ("local_of", "what clocks show at that moment in the session's time zone"),
+    ("instant_of", "the moment at which clocks show that time in the session's time zone"),
+    ("convert_tz", "a string with the time in one zone as that in another"),
     ("timestampdiff", "how many whole units lie between two"),
 ];
 

@@ -35,6 +35,7 @@ mod text;
 mod time;
 mod url;
 mod written;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -48,6 +49,7 @@ pub use about::{SECTIONS, about};
 pub use calendar::TimeField;
 pub use json_build::becomes_json;
 pub use pattern::{format_timestamp, read_timestamp as parse_timestamp};
+pub use zones::{INSTANT_OF, LOCAL_OF};
 
 /// A scalar function as the planner sees it.
 pub struct Function {
@@ -259,6 +261,7 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         .chain(url::functions())
         .chain(random::functions())
         .chain(time::functions())
+        .chain(zones::functions())
         .collect()
 });
 

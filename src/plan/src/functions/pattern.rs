@@ -1,5 +1,5 @@
-//! Date patterns in Java's letters, such as `yyyy-MM-dd HH:mm:ss.SSS`, for writing and reading. Letters whose meaning
-//! depends on a locale or a zone are refused.
+//! Date patterns in Java's letters, such as `yyyy-MM-dd HH:mm:ss.SSS`, for writing and reading. Names are English, as
+//! Flink's are where nothing else is set. Letters whose meaning depends on a zone or on weeks are refused.
 
 use std::fmt::Write;
 use std::str::FromStr;
@@ -20,14 +20,46 @@ enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Letter {
     Year,
+    /// Two digits, of this century when read.
+    ShortYear,
+    Quarter,
     Month,
+    /// With three letters, or whole.
+    MonthName,
     Day,
+    /// With three letters, or whole.
+    DayName,
+    DayOfYear,
+    /// From 0 to 23.
     Hour,
+    /// From 1 to 24.
+    ClockHour,
+    /// From 0 to 11.
+    HalfHour,
+    /// From 1 to 12.
+    ClockHalfHour,
+    /// AM or PM.
+    Half,
     Minute,
     Second,
     Fraction,
-    DayOfYear,
 }
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 impl FromStr for Pattern {
     type Err = String;
@@ -70,13 +102,21 @@ fn quoted(rest: &str) -> Option<(Part, usize)> {
 fn numbered(pattern: &str, letter: char, count: usize) -> Result<Part, String> {
     let known = match (letter, count) {
         ('y' | 'u', 4) => Letter::Year,
-        ('M', 1 | 2) => Letter::Month,
+        ('y' | 'u', 2) => Letter::ShortYear,
+        ('Q', 1 | 2) => Letter::Quarter,
+        ('M' | 'L', 1 | 2) => Letter::Month,
+        ('M' | 'L', 3 | 4) => Letter::MonthName,
         ('d', 1 | 2) => Letter::Day,
+        ('E', 1..=4) => Letter::DayName,
+        ('D', 1..=3) => Letter::DayOfYear,
         ('H', 1 | 2) => Letter::Hour,
+        ('k', 1 | 2) => Letter::ClockHour,
+        ('K', 1 | 2) => Letter::HalfHour,
+        ('h', 1 | 2) => Letter::ClockHalfHour,
+        ('a', 1) => Letter::Half,
         ('m', 1 | 2) => Letter::Minute,
         ('s', 1 | 2) => Letter::Second,
-        ('S', 1..=3) => Letter::Fraction,
-        ('D', 3) => Letter::DayOfYear,
+        ('S', 1..=9) => Letter::Fraction,
         _ => return Err(unsupported(pattern, letter)),
     };
     Ok(Part::Number(known, count))
@@ -84,7 +124,7 @@ fn numbered(pattern: &str, letter: char, count: usize) -> Result<Part, String> {
 
 fn unsupported(pattern: &str, letter: char) -> String {
     format!(
-        "the date pattern `{pattern}` uses `{letter}` in a way that is not supported; known are yyyy MM dd HH mm ss SSS DDD"
+        "the date pattern `{pattern}` uses `{letter}` in a way that is not supported; known are yyyy yy Q MM MMM MMMM dd EEE EEEE DDD HH kk KK hh a mm ss SSS"
     )
 }
 
@@ -95,8 +135,15 @@ impl Pattern {
             let _ = match part {
                 Part::Plain(text) => out.write_str(text),
                 Part::Number(Letter::Fraction, count) => {
-                    write!(out, "{:0count$}", moment.milli / 10_i64.pow(3 - *count as u32))
+                    write!(out, "{}", &format!("{:03}000000", moment.milli)[..*count])
                 }
+                Part::Number(Letter::MonthName, count) => {
+                    out.write_str(named(MONTHS[moment.month as usize - 1], *count))
+                }
+                Part::Number(Letter::DayName, count) => {
+                    out.write_str(named(DAYS[moment.iso_day_of_week() as usize - 1], *count))
+                }
+                Part::Number(Letter::Half, _) => out.write_str(if moment.hour < 12 { "AM" } else { "PM" }),
                 Part::Number(letter, count) => write!(out, "{:0count$}", letter.of(moment)),
             };
         }
@@ -104,32 +151,58 @@ impl Pattern {
 
     /// None if the text does not follow the pattern or names no real time.
     pub(super) fn read(&self, text: &str) -> Option<i64> {
+        self.read_front(text).and_then(|(millis, rest)| rest.is_empty().then_some(millis))
+    }
+
+    /// The time that a text begins with, and what is behind it.
+    fn read_front<'a>(&self, text: &'a str) -> Option<(i64, &'a str)> {
         let (mut date, mut time) = ((1970, 1, 1), (0, 0, 0, 0));
+        let mut half = None;
         let mut rest = text;
         for part in &self.0 {
-            match part {
-                Part::Plain(plain) => rest = rest.strip_prefix(plain.as_str())?,
-                Part::Number(letter, count) => {
-                    let (value, after) = digits(rest, *count)?;
-                    rest = after;
-                    match letter {
-                        Letter::Year => date.0 = value,
-                        Letter::Month => date.1 = value,
-                        Letter::Day => date.2 = value,
-                        Letter::Hour => time.0 = value,
-                        Letter::Minute => time.1 = value,
-                        Letter::Second => time.2 = value,
-                        Letter::Fraction => time.3 = value * 10_i64.pow(3 - *count as u32),
-                        Letter::DayOfYear => return None,
-                    }
+            let (letter, count) = match part {
+                Part::Plain(plain) => {
+                    rest = rest.strip_prefix(plain.as_str())?;
+                    continue;
+                }
+                Part::Number(letter, count) => (letter, *count),
+            };
+            let (value, after) = match letter {
+                Letter::MonthName => one_of(MONTHS.map(|name| named(name, count)), rest)?,
+                Letter::Half => one_of(["AM", "PM"], rest)?,
+                _ => digits(rest, count)?,
+            };
+            rest = after;
+            match letter {
+                Letter::Year => date.0 = value,
+                Letter::ShortYear => date.0 = 2000 + value,
+                Letter::Month => date.1 = value,
+                Letter::MonthName => date.1 = value + 1,
+                Letter::Day => date.2 = value,
+                Letter::Hour => time.0 = value,
+                Letter::ClockHalfHour => time.0 = Some(value).filter(|hour| (1..=12).contains(hour))? % 12,
+                Letter::Half => half = Some(value),
+                Letter::Minute => time.1 = value,
+                Letter::Second => time.2 = value,
+                Letter::Fraction => time.3 = value * 1000 / 10_i64.pow(count as u32),
+                Letter::Quarter | Letter::DayName | Letter::DayOfYear | Letter::ClockHour | Letter::HalfHour => {
+                    return None;
                 }
             }
         }
-        if rest.is_empty() { millis_of(date, time) } else { None }
+        time.0 += 12 * half.unwrap_or(0);
+        millis_of(date, time).map(|millis| (millis, rest))
     }
 
+    /// Whether a text in this pattern says which time it is.
     pub(super) fn can_read(&self) -> bool {
-        !self.0.iter().any(|part| matches!(part, Part::Number(Letter::DayOfYear, _)))
+        let has =
+            |wanted: Letter| self.0.iter().any(|part| matches!(part, Part::Number(letter, _) if *letter == wanted));
+        let only_written = [Letter::Quarter, Letter::DayName, Letter::DayOfYear, Letter::ClockHour, Letter::HalfHour]
+            .into_iter()
+            .any(has);
+        // Half a day's hour says nothing without its half, and the half nothing without such an hour.
+        !only_written && has(Letter::ClockHalfHour) == has(Letter::Half)
     }
 }
 
@@ -137,15 +210,35 @@ impl Letter {
     fn of(self, moment: Moment) -> i64 {
         match self {
             Self::Year => moment.year,
-            Self::Month => moment.month,
+            Self::ShortYear => moment.year.rem_euclid(100),
+            Self::Quarter => (moment.month - 1) / 3 + 1,
+            Self::Month | Self::MonthName => moment.month,
             Self::Day => moment.day,
+            Self::DayName => moment.iso_day_of_week(),
+            Self::DayOfYear => moment.day_of_year(),
             Self::Hour => moment.hour,
+            Self::ClockHour => (moment.hour + 23) % 24 + 1,
+            Self::HalfHour => moment.hour % 12,
+            Self::ClockHalfHour => (moment.hour + 11) % 12 + 1,
+            Self::Half => moment.hour / 12,
             Self::Minute => moment.minute,
             Self::Second => moment.second,
             Self::Fraction => moment.milli,
-            Self::DayOfYear => moment.day_of_year(),
         }
     }
+}
+
+/// A name with three letters, or with four letters in the pattern whole.
+fn named(name: &'static str, count: usize) -> &'static str {
+    if count == 4 { name } else { &name[..3] }
+}
+
+/// The name that a text begins with, by its place, and what is behind it.
+fn one_of<'t, const N: usize>(names: [&'static str; N], text: &'t str) -> Option<(i64, &'t str)> {
+    // Of names that begin alike, the longest: a month's whole name begins with its short one.
+    let found =
+        names.iter().enumerate().filter(|(_, name)| text.starts_with(**name)).max_by_key(|(_, name)| name.len());
+    found.map(|(place, name)| (place as i64, &text[name.len()..]))
 }
 
 /// As many digits as letters; for a single letter, one or two.
@@ -166,6 +259,11 @@ pub fn format_timestamp(millis: i64, pattern: &str) -> String {
         Err(_) => out.push_str(pattern),
     }
     out
+}
+
+/// The time that a text begins with in a pattern; what is behind it does not matter.
+pub(super) fn read_prefix(pattern: &str, text: &str) -> Option<i64> {
+    pattern.parse::<Pattern>().ok()?.read_front(text).map(|(millis, _)| millis)
 }
 
 /// Reads `yyyy-MM-dd[ HH:mm[:ss[.fraction]]]`, the form of a TIMESTAMP in text; a `T` may stand for the space.
@@ -212,8 +310,26 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_a_locale_are_refused() {
-        for pattern in ["EEE", "MMM", "hh a", "yy", "z", "'open"] {
+    fn names_and_halves_of_days_are_english() {
+        let millis = 1_577_977_445_678; // 2020-01-02 15:04:05.678
+        assert_eq!(write("EEE, d MMM yyyy", millis), "Thu, 2 Jan 2020");
+        assert_eq!(write("EEEE MMMM", millis), "Thursday January");
+        assert_eq!(write("hh:mm a", millis), "03:04 PM");
+        assert_eq!(write("yy Q D k K SSSSSS", millis), "20 1 2 15 3 678000");
+        assert_eq!(write("h k a", 0), "12 24 AM");
+        for pattern in ["d MMM yyyy", "dd MMMM yy hh:mm a"] {
+            let parsed = pattern.parse::<Pattern>().unwrap();
+            let day = 1_577_923_200_000;
+            assert_eq!(parsed.read(&write(pattern, day)), Some(day), "{pattern}");
+        }
+        for pattern in ["EEE", "hh", "a", "DDD", "Q"] {
+            assert!(!pattern.parse::<Pattern>().unwrap().can_read(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn letters_of_zones_and_weeks_are_refused() {
+        for pattern in ["ww", "MMMMM", "YYYY", "z", "'open"] {
             assert!(pattern.parse::<Pattern>().is_err(), "{pattern}");
         }
     }

@@ -9,7 +9,7 @@ use datafusion_common::{Result, exec_datafusion_err};
 use datafusion_expr::ScalarFunctionArgs;
 
 use super::Nulls::{Sometimes, Strict};
-use super::Parameter::{Date, Double, Text, Time, Timestamp, Whole};
+use super::Parameter::{Date, Double, Instant, Text, Time, Timestamp, Whole};
 use super::arguments::{
     Doubles, Moments, Texts, Values, Wholes, collect_moments, collect_text, collect_wholes, constant,
 };
@@ -19,6 +19,7 @@ use super::pattern::{Pattern, read_timestamp};
 use super::written::timestamp;
 use super::{Form, Function, Returns, Simple};
 use crate::clock::now_ms;
+use crate::zone::Twice;
 
 const DAY_MS: i64 = 86_400_000;
 const DEFAULT_PATTERN: &str = "yyyy-MM-dd HH:mm:ss";
@@ -38,6 +39,8 @@ pub(super) fn functions() -> Vec<Function> {
                 Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::BigInt) },
                 Form { parameters: &[Text], repeats: false, returns: Returns::Type(Simple::BigInt) },
                 Form { parameters: &[Text, Text], repeats: false, returns: Returns::Type(Simple::BigInt) },
+                // With the session's time zone.
+                Form { parameters: &[Text, Text, Text], repeats: false, returns: Returns::Type(Simple::BigInt) },
             ],
             "UNIX_TIMESTAMP([string [, 'pattern']])",
             unix_timestamp,
@@ -94,7 +97,7 @@ pub(super) fn functions() -> Vec<Function> {
                 Form { parameters: &[Whole, Whole], repeats: false, returns: Returns::Type(Simple::Instant) },
                 Form { parameters: &[Double, Whole], repeats: false, returns: Returns::Type(Simple::Instant) },
             ],
-            "TO_TIMESTAMP_LTZ(number [, 0 for seconds or 3 for milliseconds])",
+            "TO_TIMESTAMP_LTZ(number [, 0 for seconds or 3 for milliseconds]) or (string [, 'pattern' [, 'zone']])",
             Sometimes,
             to_timestamp_ltz,
         )
@@ -152,6 +155,8 @@ const ROUNDED: &[Form] = &[
     Form { parameters: &[Text, Date], repeats: false, returns: Returns::SameAs(1) },
     Form { parameters: &[Text, Time], repeats: false, returns: Returns::SameAs(1) },
     Form { parameters: &[Text, Timestamp], repeats: false, returns: Returns::SameAs(1) },
+    // With the session's time zone.
+    Form { parameters: &[Text, Instant, Text], repeats: false, returns: Returns::SameAs(1) },
 ];
 const INSTANT: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Instant) }];
 const TIMESTAMP: [Form; 1] = [Form { parameters: &[], repeats: false, returns: Returns::Type(Simple::Timestamp) }];
@@ -216,7 +221,9 @@ fn unix_timestamp(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     }
     let texts = Texts::of(arguments, 0)?;
     let pattern = pattern(if arguments.args.len() < 2 { DEFAULT_PATTERN } else { constant(arguments, 1)? })?;
-    let seconds = |text: &str| pattern.read(text).map_or(i64::MIN, |millis| millis.div_euclid(1000));
+    let zone = (arguments.args.len() > 2).then(|| super::zones::zone(arguments, 2)).transpose()?;
+    let instant = |local: i64| zone.as_ref().map_or(local, |zone| zone.instant_of(local, Twice::Second));
+    let seconds = |text: &str| pattern.read(text).map_or(i64::MIN, |local| instant(local).div_euclid(1000));
     Ok(collect_wholes(arguments.number_rows, |row| texts.get(row).map(seconds)))
 }
 
@@ -318,7 +325,15 @@ fn each_time(
 
 fn rounded(arguments: &ScalarFunctionArgs, round: fn(TimeField, i64) -> Option<i64>) -> Result<ArrayRef> {
     let field = field(arguments)?;
-    each_time(arguments, 1, |_, millis| round(field, millis))
+    if arguments.args.len() < 3 {
+        return each_time(arguments, 1, |_, millis| round(field, millis));
+    }
+    let zone = super::zones::zone(arguments, 2)?;
+    each_time(arguments, 1, |_, instant| {
+        // As Flink: what clocks were ahead at the moment itself counts at its result, too.
+        let local = zone.local_of(instant);
+        Some(instant + (round(field, local)? - local))
+    })
 }
 
 fn timestampadd(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {

@@ -145,6 +145,7 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
         ("nullif", 2) => two(values, |left, right| null_if(left, right, span)),
         ("greatest" | "least", 1..) => call(&name, comparable(values, &name, span)?, span),
         ("round" | "truncate", 1 | 2) => shortened(&name, values, span),
+        ("to_timestamp_ltz", 1..=3) if values[0].data_type == DataType::Utf8 => instant(values, span),
         ("typeof", 1) => Ok(Typed::text(described(&values[0]))),
         (IS_JSON, 2) => call("is_json", values, span).map(|test| Typed { nullable: false, ..test }),
         ("mod", 2) => two(values, |left, right| arithmetic(left, BinaryOperator::Modulo, right, span)),
@@ -189,6 +190,13 @@ fn shortened(name: &str, values: Vec<Typed>, span: Span) -> Result<Typed> {
     let result = call(name, values, span)?;
     let to = types::SqlType::of(&DataType::Decimal128(precision.clamp(1, 38) as u8, kept));
     super::cast::explicit(result, &to, super::cast::OnError::Fail, span)
+}
+
+/// `TO_TIMESTAMP_LTZ(string [, 'pattern' [, 'zone']])`; the zone is UTC, whatever the session's is.
+fn instant(mut values: Vec<Typed>, span: Span) -> Result<Typed> {
+    let zone = if values.len() == 3 { values.pop() } else { None };
+    let local = call("to_timestamp", values, span)?;
+    call(functions::INSTANT_OF, vec![local, zone.unwrap_or_else(|| Typed::text("UTC"))], span)
 }
 
 /// A type as TYPEOF names it.

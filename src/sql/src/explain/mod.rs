@@ -38,7 +38,8 @@ fn tree(plan: &StreamPlan, place: usize, depth: usize, shown: &mut BTreeSet<usiz
     line(out, &indent, &format!("{}: {}", node.uid, title(node)));
     let common = [format!("columns: {}", columns(&node.schema)), format!("changelog: {}", changelog(node))];
     let state = state(&node.kind).map(|state| format!("state: {state}"));
-    for detail in details(node, &inputs).into_iter().chain(common).chain(state) {
+    let clock = node.local_time.as_ref().map(|zone| format!("in the local time of: {zone}"));
+    for detail in details(node, &inputs).into_iter().chain(clock).chain(common).chain(state) {
         line(out, &indent, &format!("    {detail}"));
     }
     for input in &node.inputs {
