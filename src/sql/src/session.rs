@@ -11,7 +11,7 @@ use crate::bind::near;
 use crate::catalog::TableDefinition;
 use crate::definition::{self, Defined};
 use crate::error::{Place, Result, SqlError, Warning};
-use crate::hints::Hints;
+use crate::hints::{Hints, Lifetimes};
 use crate::insert;
 use crate::like;
 use crate::query::{self, Planner, Tables};
@@ -304,6 +304,10 @@ impl<'a> Session<'a> {
 }
 
 impl Tables for Session<'_> {
+    fn lifetimes(&self, select: Span) -> Option<&Lifetimes> {
+        self.hints.lifetimes(select)
+    }
+
     fn relation(&self, name: &str, span: Span) -> Result<Relation> {
         if let Some(view) = self.views.get(name) {
             return Ok(view.clone());

@@ -66,6 +66,12 @@ impl Scope {
         }
     }
 
+    /// The names of tables that may stand before columns, with the places of these.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (usize, &str)> {
+        let columns = self.columns.iter().enumerate();
+        columns.filter_map(|(place, (owner, _))| owner.as_deref().map(|owner| (place, owner)))
+    }
+
     /// The columns that `*` stands for, or `qualifier.*`.
     pub(crate) fn expand(&self, qualifier: Option<&str>) -> Vec<(Typed, Role, String)> {
         let matches = |(_, (owner, field)): &(usize, &(Option<String>, Field))| {

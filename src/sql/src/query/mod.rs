@@ -18,6 +18,7 @@ mod select;
 mod slots;
 mod subquery;
 mod temporal;
+mod ttl;
 mod union;
 mod unnest;
 mod values;
@@ -32,6 +33,7 @@ use sqlparser::ast::{Query, SetExpr, Spanned, With};
 use sqlparser::tokenizer::Span;
 
 use crate::error::{Result, SqlError};
+use crate::hints::Lifetimes;
 use crate::relation::Relation;
 
 /// Where names of tables and views lead.
@@ -41,6 +43,11 @@ pub(crate) trait Tables {
     /// Takes in what the user should know although the text can run.
     fn warn(&self, span: Span, message: String) {
         let _ = (span, message);
+    }
+
+    /// The hint for the SELECT that stands here that says how long state is kept.
+    fn lifetimes(&self, _: Span) -> Option<&Lifetimes> {
+        None
     }
 }
 

@@ -5,7 +5,7 @@ use sqlparser::tokenizer::Span;
 
 use super::from::Source;
 use super::join::{absorbed, settled};
-use super::{Planner, aggregate, alias, over};
+use super::{Planner, aggregate, alias, over, ttl};
 use crate::bind::{Binder, Typed};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role, conjuncts};
@@ -21,9 +21,23 @@ impl Planner<'_> {
             Some(condition) => self.restricted(relation, Binder::over(&scope), condition, "WHERE")?,
             None => relation,
         };
-        let relation = settled(relation, start)?;
+        let mut relation = settled(relation, start)?;
         let scope = scope.with_fields(&relation.fields);
-        let selected = match aggregate::plan(select, relation, &scope)? {
+        let kept = match self.tables.lifetimes(start) {
+            Some(lifetimes) => Some(ttl::Kept::of(lifetimes, &scope)?),
+            None => None,
+        };
+        if let Some(kept) = &kept {
+            kept.set_in_joins(&mut relation, 0);
+        }
+        let mut outcome = aggregate::plan(select, relation, &scope)?;
+        if let Some(kept) = kept {
+            if let aggregate::Outcome::Aggregated(aggregated) = &mut outcome {
+                kept.set_in_aggregation(&mut aggregated.relation);
+            }
+            kept.unused().into_iter().for_each(|(span, message)| self.tables.warn(span, message));
+        }
+        let selected = match outcome {
             aggregate::Outcome::Plain(relation) => {
                 refuse_having(select)?;
                 computed(select, relation, Binder::over(&scope))
