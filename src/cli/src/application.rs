@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tidemill_model::job::StorageSpec;
 use tidemill_operator::compile::{self, CompiledJob, Documents, LoadError, Rejection};
 use tidemill_operator::resources::Application;
+use tidemill_sql::{SqlError, TableDefinition};
 
 use crate::Files;
 
@@ -114,6 +115,18 @@ pub fn compile(
     references.default_storage = Some(storage);
     compile::job(&local, &documents.streams, &references)
         .map_err(|rejections| ApplicationError::Rejected(Rejections { object: name_of(app), rejections }))
+}
+
+/// The SQL of an Application, and the tables that it may use.
+pub fn text(app: &Application, documents: &Documents) -> Result<(String, Vec<TableDefinition>), ApplicationError> {
+    compile::text(app, &documents.streams, &documents.references())
+        .map_err(|rejections| ApplicationError::Rejected(Rejections { object: name_of(app), rejections }))
+}
+
+/// An error in an Application's SQL.
+pub fn refused(app: &Application, error: &SqlError) -> ApplicationError {
+    let rejections = vec![compile::sql_rejection(error)];
+    ApplicationError::Rejected(Rejections { object: name_of(app), rejections })
 }
 
 pub fn name_of(app: &Application) -> String {

@@ -1,23 +1,43 @@
-//! `tidemill explain`: the plan as text.
+//! `tidemill explain`: the plan as text, and what EXPLAIN, DESCRIBE and SHOW CREATE in it ask for.
 
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use tidemill_model::job::StorageSpec;
-use tidemill_sql::Compiled;
 
 use crate::application::{self, ApplicationError};
 use crate::{Files, REJECTED, report};
 
-#[derive(Debug, thiserror::Error)]
-enum ExplainError {
-    #[error(transparent)]
-    Application(#[from] ApplicationError),
-    #[error("failed to read the plan back")]
-    Decode(#[source] serde_json::Error),
+/// What to explain, and how far.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainOptions {
+    #[command(flatten)]
+    pub files: Files,
+    /// What to show of the plan: what the SQL says, the same with less work, or what runs; may be given several times.
+    /// By default what runs, and everything for EXPLAIN.
+    #[arg(long, value_enum, value_name = "STAGE")]
+    pub stage: Vec<Stage>,
 }
 
-pub fn main(files: &Files) -> ExitCode {
-    match explain(files) {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    Logical,
+    Optimised,
+    Physical,
+}
+
+impl From<Stage> for tidemill_sql::Stage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Logical => Self::Logical,
+            Stage::Optimised => Self::Optimised,
+            Stage::Physical => Self::Physical,
+        }
+    }
+}
+
+pub fn main(options: &ExplainOptions) -> ExitCode {
+    match explain(options) {
         Ok(text) => {
             println!("{text}");
             ExitCode::SUCCESS
@@ -26,20 +46,13 @@ pub fn main(files: &Files) -> ExitCode {
     }
 }
 
-fn explain(files: &Files) -> Result<String, ExplainError> {
-    let documents = application::load(files)?;
-    let app = application::choose(&documents, files)?;
-    let compiled = application::compile(&app, &documents, nowhere())?;
-    for warning in &compiled.warnings {
-        eprintln!("warning: {warning}");
-    }
-    let plan = serde_json::from_value(compiled.job.plan).map_err(ExplainError::Decode)?;
-    Ok(tidemill_sql::explain(&Compiled {
-        plan,
-        warnings: Vec::new(),
-        tables_read: Default::default(),
-        tables_written: Default::default(),
-    }))
+fn explain(options: &ExplainOptions) -> Result<String, ApplicationError> {
+    let documents = application::load(&options.files)?;
+    let app = application::choose(&documents, &options.files)?;
+    let stages: Vec<tidemill_sql::Stage> = options.stage.iter().copied().map(Into::into).collect();
+    let (sql, catalog) = application::text(&app, &documents)?;
+    let looked = tidemill_sql::look(&sql, &catalog, &stages);
+    looked.map_err(|error| application::refused(&app, &error))
 }
 
 /// Compiling wants to know where checkpoints would go; nothing is written.

@@ -30,8 +30,10 @@ enum Command {
     ///
     /// Rows of `print` and `log` tables go to standard output; progress and problems go to standard error.
     Run(run::RunOptions),
-    /// Show the plan of an Application: its operators, their keys and their state.
-    Explain(Files),
+    /// Show the plan of an Application: its operators, their keys, their state and for how long they keep it.
+    ///
+    /// What EXPLAIN, DESCRIBE and SHOW CREATE TABLE in the SQL ask for is shown instead, if there is such.
+    Explain(explain::ExplainOptions),
     /// Check Applications and Streams, and name everything that is wrong with them.
     Validate(Files),
     /// The worker processes that `run` starts.
@@ -53,7 +55,7 @@ pub struct Files {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(options) => run::main(options),
-        Command::Explain(files) => explain::main(&files),
+        Command::Explain(options) => explain::main(&options),
         Command::Validate(files) => validate::main(&files),
         Command::Worker(command) => command.run(),
     }

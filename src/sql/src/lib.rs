@@ -23,6 +23,7 @@ pub mod functions;
 mod hints;
 mod insert;
 mod like;
+mod look;
 mod lower;
 mod optimise;
 mod query;
@@ -38,6 +39,7 @@ mod zone;
 
 pub use catalog::{ColumnDefinition, ColumnKind, TableDefinition, WatermarkDefinition};
 pub use error::{Place, SqlError, Warning};
+pub use look::Stage;
 
 use std::collections::BTreeSet;
 
@@ -66,6 +68,12 @@ pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlE
         tables_read: script.tables_read,
         tables_written: script.tables_written,
     })
+}
+
+/// What a text asks to be shown by EXPLAIN, DESCRIBE and SHOW CREATE; the whole plan if it asks for nothing. Without
+/// `stages`, EXPLAIN shows all of a plan, and the whole plan is what runs.
+pub fn look(text: &str, catalog: &[TableDefinition], stages: &[Stage]) -> Result<String, SqlError> {
+    session::look(text, catalog, stages)
 }
 
 /// The columns that a query gives, as name and SQL type, in a text of definitions (tables, views, settings).

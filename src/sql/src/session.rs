@@ -14,6 +14,7 @@ use crate::error::{Place, Result, SqlError, Warning};
 use crate::hints::{Hints, Lifetimes};
 use crate::insert;
 use crate::like;
+use crate::look::{self, Detail, Stage};
 use crate::query::{self, Planner, Tables};
 use crate::relation::{Field, Relation, Role};
 use crate::settings::Settings;
@@ -41,13 +42,31 @@ pub(crate) struct Inserted {
 }
 
 pub(crate) fn read(text: &str, catalog: &[TableDefinition]) -> Result<Script> {
-    executed(text, catalog)?.finish(text)
+    executed(text, catalog, None)?.finish(text)
 }
 
-fn executed<'a>(text: &str, catalog: &'a [TableDefinition]) -> Result<Session<'a>> {
+/// What a text asks to be shown; the stages of its whole plan if it asks for nothing.
+pub(crate) fn look(text: &str, catalog: &[TableDefinition], stages: &[Stage]) -> Result<String> {
+    let mut session = executed(text, catalog, Some(stages))?;
+    if session.answers.is_empty() {
+        let script = session.finish(text)?;
+        let warnings: String = script.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+        let stages = if stages.is_empty() { &[Stage::Physical] } else { stages };
+        return Ok(warnings + &look::plan(&script, stages, &[])?);
+    }
+    if let Some(start) = session.open_set {
+        return Err(SqlError::at_location(start, "the statement set is not ended", "write END; after its last INSERT"));
+    }
+    session.hints.finish()?;
+    Ok(std::mem::take(&mut session.answers).join("\n"))
+}
+
+/// Runs the statements of a text. With `stages`, statements for looking at are answered.
+fn executed<'a>(text: &str, catalog: &'a [TableDefinition], stages: Option<&[Stage]>) -> Result<Session<'a>> {
     let (statements, hints) = tokens::statements(text)?;
     let (hints, warnings) = Hints::read(&hints)?;
     let mut session = Session::new(catalog, hints, warnings);
+    session.stages = stages.map(<[Stage]>::to_vec);
     for tokens in statements {
         for placed in statement::parse(tokens)? {
             let start = placed.start;
@@ -59,7 +78,7 @@ fn executed<'a>(text: &str, catalog: &'a [TableDefinition]) -> Result<Session<'a
 
 /// The columns of a query behind a text of definitions.
 pub(crate) fn columns(definitions: &str, query: &str) -> Result<Vec<Field>> {
-    let mut session = executed(definitions, &[])?;
+    let mut session = executed(definitions, &[], None)?;
     let (statements, hints) = tokens::statements(query)?;
     (session.hints, _) = Hints::read(&hints)?;
     let mut fields = Vec::new();
@@ -90,6 +109,12 @@ struct Session<'a> {
     inserts: Vec<Inserted>,
     /// Where the open statement set begins.
     open_set: Option<Location>,
+    /// What is shown to somebody who looks at the text; none if it is run.
+    stages: Option<Vec<Stage>>,
+    /// What has been shown.
+    answers: Vec<String>,
+    /// The statement set that is open is explained: what is asked beside the plan, and the inserts before it.
+    explained_set: Option<(Vec<Detail>, Vec<Inserted>)>,
 }
 
 impl<'a> Session<'a> {
@@ -108,11 +133,18 @@ impl<'a> Session<'a> {
             settings: Settings::default(),
             inserts: Vec::new(),
             open_set: None,
+            stages: None,
+            answers: Vec::new(),
+            explained_set: None,
         }
     }
 
     fn execute(&mut self, placed: Placed) -> Result<()> {
         let start = placed.start;
+        if let (Some(word), None) = (placed.statement.is_for_looking(), &self.stages) {
+            let message = format!("{word} is for looking at, and an application runs");
+            return Err(SqlError::at_location(start, message, "leave it out, and run `tidemill explain` on the file"));
+        }
         let outside_set = |what: &str| match self.open_set {
             None => Ok(()),
             Some(_) => Err(SqlError::at_location(
@@ -135,11 +167,71 @@ impl<'a> Session<'a> {
                     "end the first with END;",
                 )),
             },
+            Statement::ExplainInsert(insert, details) => {
+                let before = std::mem::take(&mut self.inserts);
+                self.insert(&insert)?;
+                self.explain(before, &details)
+            }
+            Statement::ExplainQuery(query, details) => {
+                let relation = query::completed(Planner::new(self).query(&query)?)?;
+                let inserted = look::inserted(relation, Span::new(start, start));
+                let before = std::mem::replace(&mut self.inserts, vec![inserted]);
+                self.explain(before, &details)
+            }
+            Statement::ExplainSet(details) => {
+                outside_set("EXPLAIN STATEMENT SET")?;
+                self.open_set = Some(start);
+                self.explained_set = Some((details, std::mem::take(&mut self.inserts)));
+                Ok(())
+            }
+            Statement::Describe(name) => self.describe(&name),
+            Statement::ShowCreate(name) => self.show(&name),
             Statement::EndSet => match self.open_set.take() {
-                Some(_) => Ok(()),
+                Some(_) => match self.explained_set.take() {
+                    Some((details, before)) => self.explain(before, &details),
+                    None => Ok(()),
+                },
                 None => Err(SqlError::at_location(start, "there is no statement set to end", "remove END")),
             },
         }
+    }
+
+    /// Shows the plan of the inserts since `before`, which then are again those that there are.
+    fn explain(&mut self, before: Vec<Inserted>, details: &[Detail]) -> Result<()> {
+        let stages = self.stages.clone().unwrap_or_default();
+        let script = Script {
+            inserts: std::mem::replace(&mut self.inserts, before),
+            settings: self.settings.clone(),
+            warnings: Vec::new(),
+            tables_read: BTreeSet::new(),
+            tables_written: BTreeSet::new(),
+        };
+        let all: &[Stage] = if stages.is_empty() { &Stage::ALL } else { &stages };
+        self.answers.push(look::plan(&script, all, details)?);
+        Ok(())
+    }
+
+    fn describe(&mut self, name: &TableName) -> Result<()> {
+        let shown = match self.views.get(&name.name) {
+            Some(view) => look::described(&view.fields, &[]),
+            None => {
+                let table = self.table(&name.name, name.span)?;
+                let fields: Vec<Field> = table.columns.iter().map(|(field, _)| field.clone()).collect();
+                look::described(&fields, &table.table.primary_key)
+            }
+        };
+        self.answers.push(shown);
+        Ok(())
+    }
+
+    fn show(&mut self, name: &TableName) -> Result<()> {
+        if self.views.contains_key(&name.name) {
+            let message = format!("`{}` is a view, whose text is not kept", name.name);
+            return Err(SqlError::new(name.span, message, "use DESCRIBE, or EXPLAIN a query that reads it"));
+        }
+        let table = self.table(&name.name, name.span)?;
+        self.answers.push(look::created(&table));
+        Ok(())
     }
 
     fn create_table(&mut self, create: &CreateTable) -> Result<()> {

@@ -73,6 +73,21 @@ pub fn job(app: &Application, streams: &[Stream], references: &References) -> Re
     Ok(CompiledJob { job, warnings })
 }
 
+/// The SQL of an Application, and the tables that it may use.
+pub fn text(
+    app: &Application,
+    streams: &[Stream],
+    references: &References,
+) -> Result<(String, Vec<TableDefinition>), Vec<Rejection>> {
+    let mut rejections = Vec::new();
+    let sql = collect(references::sql_text(app, references), &mut rejections);
+    let catalog = collect_all(table::catalog(app, streams, references), &mut rejections);
+    match (sql, catalog) {
+        (Some(sql), Some(catalog)) => Ok((sql, catalog)),
+        _ => Err(rejections),
+    }
+}
+
 /// The application's identity in storage.
 pub fn application_id(app: &Application) -> ApplicationId {
     ApplicationId {
@@ -181,7 +196,8 @@ fn misused(name: &str, act: &str, is: &str, should: &str) -> Rejection {
     )
 }
 
-fn sql_rejection(error: &SqlError) -> Rejection {
+/// What an error in the SQL is to the user.
+pub fn sql_rejection(error: &SqlError) -> Rejection {
     let place = error.line().zip(error.column());
     Rejection { reason: RejectionReason::InvalidSql, message: error.to_string(), place }
 }

@@ -4,6 +4,9 @@ mod call;
 mod expression;
 mod operator;
 mod pattern;
+mod relation;
+
+pub(crate) use relation::relation;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -25,6 +28,12 @@ pub(crate) fn plan(plan: &StreamPlan) -> String {
         tree(plan, place, 0, &mut shown, &mut out);
     }
     out
+}
+
+/// An expression over stored columns.
+pub(crate) fn expression(of: &tidemill_plan::Expression, columns: &[crate::relation::Field]) -> String {
+    let fields = columns.iter().map(|field| arrow_schema::Field::new(&field.name, field.data_type.clone(), true));
+    expression::text(of, &Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn tree(plan: &StreamPlan, place: usize, depth: usize, shown: &mut BTreeSet<usize>, out: &mut String) {

@@ -203,7 +203,7 @@ fn joined(on: &JoinOn, inputs: &[&Schema]) -> Vec<String> {
     std::iter::once(format!("keys: {}", listed(keys.collect()))).chain(condition).collect()
 }
 
-fn join_name(kind: JoinKind) -> &'static str {
+pub(super) fn join_name(kind: JoinKind) -> &'static str {
     match kind {
         JoinKind::Inner => "inner",
         JoinKind::Left => "left",

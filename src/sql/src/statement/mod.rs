@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use sqlparser::ast::{DataType, Expr, Ident, ObjectName, Query};
 use sqlparser::tokenizer::{Location, Span};
 
+use crate::look::Detail;
+
 pub(crate) use create::{parse_column_type, parse_hints};
 pub(crate) use data_type::parse_data_type;
 pub(crate) use parse::{parse, parse_expression, parse_query_alone, unknown_database, words};
@@ -29,6 +31,28 @@ pub(crate) enum Statement {
     Insert(Insert),
     BeginSet,
     EndSet,
+    /// EXPLAIN of an INSERT.
+    ExplainInsert(Insert, Vec<Detail>),
+    /// EXPLAIN of a query; and where that is written.
+    ExplainQuery(Box<Query>, Vec<Detail>),
+    /// The beginning of a statement set that is explained.
+    ExplainSet(Vec<Detail>),
+    /// DESCRIBE of a table or view.
+    Describe(TableName),
+    /// SHOW CREATE of a table or view.
+    ShowCreate(TableName),
+}
+
+impl Statement {
+    /// The word that a statement for looking at begins with.
+    pub(crate) fn is_for_looking(&self) -> Option<&'static str> {
+        match self {
+            Self::ExplainInsert(..) | Self::ExplainQuery(..) | Self::ExplainSet(_) => Some("EXPLAIN"),
+            Self::Describe(_) => Some("DESCRIBE"),
+            Self::ShowCreate(_) => Some("SHOW"),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

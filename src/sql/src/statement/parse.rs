@@ -10,6 +10,7 @@ use super::create::{parse_create, parse_string};
 use super::{Drop, Insert, Placed, Set, Statement, TableName};
 use crate::dialect::FlinkDialect;
 use crate::error::{Place, Result, SqlError};
+use crate::look::Detail;
 use crate::tokens::{self, StatementTokens};
 
 const STATEMENTS: &str = "an application has CREATE and DROP of tables and views, SET, INSERT INTO and statement sets";
@@ -28,7 +29,13 @@ pub(crate) fn parse(tokens: StatementTokens) -> Result<Vec<Placed>> {
     }
     let start = parser.peek_token_ref().span.start;
     let statement = parse_one(&mut parser).map_err(|error| at_end(error, end).or_at(start))?;
+    let goes_on = matches!(statement, Statement::ExplainSet(_)) && parser.peek_token_ref().token != Token::EOF;
     statements.push(Placed { statement, start });
+    if goes_on {
+        let start = parser.peek_token_ref().span.start;
+        let statement = parse_one(&mut parser).map_err(|error| at_end(error, end).or_at(start))?;
+        statements.push(Placed { statement, start });
+    }
     expect_end(&parser)?;
     Ok(statements)
 }
@@ -76,9 +83,18 @@ fn parse_one(parser: &mut Parser<'static>) -> Result<Statement> {
     match word.keyword {
         Keyword::CREATE => parse_create(parser),
         Keyword::DROP => parse_drop(parser).map(Statement::Drop),
-        Keyword::EXPLAIN | Keyword::DESCRIBE | Keyword::DESC | Keyword::SHOW => {
-            let message = format!("{} is for looking at, and an application runs", word.value.to_uppercase());
-            Err(SqlError::new(first.span, message, "leave it out, and run `tidemill explain` on the file"))
+        Keyword::EXPLAIN => parse_explain(parser),
+        Keyword::DESCRIBE | Keyword::DESC => {
+            parser.next_token();
+            parse_table_name(parser).map(Statement::Describe)
+        }
+        Keyword::SHOW => {
+            parser.next_token();
+            if words(parser, &["CREATE", "TABLE"]) || words(parser, &["CREATE", "VIEW"]) {
+                return parse_table_name(parser).map(Statement::ShowCreate);
+            }
+            let remedy = "use SHOW CREATE TABLE or DESCRIBE, with `tidemill explain`";
+            Err(SqlError::new(first.span, "SHOW is supported for CREATE TABLE and CREATE VIEW only", remedy))
         }
         Keyword::SET => parse_set(parser).map(Statement::Set),
         Keyword::INSERT => parse_insert(parser).map(Statement::Insert),
@@ -96,6 +112,41 @@ fn parse_one(parser: &mut Parser<'static>) -> Result<Statement> {
             Err(SqlError::new(first.span, message, STATEMENTS))
         }
     }
+}
+
+/// `EXPLAIN [PLAN FOR | details] INSERT …`, of a query, or of a statement set.
+fn parse_explain(parser: &mut Parser<'static>) -> Result<Statement> {
+    parser.next_token();
+    let details = if words(parser, &["PLAN", "FOR"]) { Vec::new() } else { parse_details(parser)? };
+    if words(parser, &["STATEMENT", "SET"]) {
+        parser.expect_keyword(Keyword::BEGIN).map_err(syntax)?;
+        return Ok(Statement::ExplainSet(details));
+    }
+    match tokens::is_keyword(Some(&parser.peek_token()), Keyword::INSERT) {
+        true => Ok(Statement::ExplainInsert(parse_insert(parser)?, details)),
+        false => Ok(Statement::ExplainQuery(parse_query(parser)?, details)),
+    }
+}
+
+fn parse_details(parser: &mut Parser<'static>) -> Result<Vec<Detail>> {
+    const DETAILS: [(&str, Detail); 3] = [
+        ("ESTIMATED_COST", Detail::EstimatedCost),
+        ("CHANGELOG_MODE", Detail::ChangelogMode),
+        ("PLAN_ADVICE", Detail::PlanAdvice),
+    ];
+    let mut details = Vec::new();
+    let next = parser.peek_token();
+    if words(parser, &["JSON_EXECUTION_PLAN"]) {
+        let remedy = "leave it out: the physical plan is always shown";
+        return Err(SqlError::new(next.span, "JSON_EXECUTION_PLAN is a form of Flink's own engine", remedy));
+    }
+    while let Some((_, detail)) = DETAILS.iter().find(|(name, _)| words(parser, &[name])) {
+        details.push(*detail);
+        if !parser.consume_token(&Token::Comma) {
+            break;
+        }
+    }
+    Ok(details)
 }
 
 fn parse_set(parser: &mut Parser<'static>) -> Result<Set> {
