@@ -1,1 +1,1 @@
-INSERT INTO texts SELECT /*+ STATE_TTL('page_views' = '1d') */ page FROM page_views GROUP BY page;
+INSERT INTO texts SELECT /*+ STATE_TTL('pages' = '1d') */ page FROM page_views GROUP BY page;

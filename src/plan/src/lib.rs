@@ -9,6 +9,7 @@ mod changelog;
 pub mod clock;
 mod expression;
 pub mod functions;
+pub mod growth;
 mod join;
 pub mod nested;
 mod nodes;

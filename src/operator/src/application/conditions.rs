@@ -26,10 +26,12 @@ pub enum ConditionType {
     StateSafe,
     /// Something is wrong with the running job.
     Degraded,
+    /// The plan keeps more and more as long as new rows come; only while that is so. A warning: the job runs.
+    StateUnbounded,
 }
 
 impl ConditionType {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ready,
         Self::Reconciling,
         Self::Stalled,
@@ -37,6 +39,7 @@ impl ConditionType {
         Self::Processing,
         Self::StateSafe,
         Self::Degraded,
+        Self::StateUnbounded,
     ];
 
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl ConditionType {
             Self::Processing => "Processing",
             Self::StateSafe => "StateSafe",
             Self::Degraded => "Degraded",
+            Self::StateUnbounded => "StateUnbounded",
         }
     }
 }
@@ -84,6 +88,7 @@ fn judge(type_: ConditionType, status: &ApplicationStatus, world: &World, plan: 
         ConditionType::Processing => Some(processing(world, plan)),
         ConditionType::StateSafe => Some(state_safe(status, world)),
         ConditionType::Degraded => Some(degraded(world)),
+        ConditionType::StateUnbounded => state_unbounded(world),
     }
 }
 
@@ -149,6 +154,12 @@ fn accepted(world: &World) -> Judgement {
             (ConditionStatus::False, reason.into(), all.join("; "))
         }
     })
+}
+
+fn state_unbounded(world: &World) -> Judgement {
+    let compiled = world.accepted.as_ref().ok().filter(|compiled| !compiled.growing.is_empty())?;
+    (world.app.metadata.deletion_timestamp.is_none())
+        .then(|| (ConditionStatus::True, "GrowsWithoutBound".into(), compiled.growing.join("; ")))
 }
 
 fn processing(world: &World, plan: &Plan) -> (ConditionStatus, String, String) {

@@ -38,7 +38,8 @@ mod tests {
     fn check(uri: &str, stored: Option<&JobSpec>, incarnation: u64) -> bool {
         let mut wanted = job("v2", 1);
         wanted.storage.uri = uri.into();
-        validate(Ok(CompiledJob { job: wanted, warnings: vec![] }), stored, Incarnation(incarnation)).is_ok()
+        validate(Ok(CompiledJob { job: wanted, warnings: vec![], growing: vec![] }), stored, Incarnation(incarnation))
+            .is_ok()
     }
 
     #[test]

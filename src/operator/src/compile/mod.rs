@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 use tidemill_model::Incarnation;
 use tidemill_model::job::{ApplicationId, CheckpointSpec, JobSpec, RestartSpec, RestoreFrom, RestoreSpec, StorageSpec};
+use tidemill_plan::growth;
 use tidemill_sql::{SqlError, TableDefinition};
 
 pub use documents::{Documents, LoadError, load, secret_entries};
@@ -37,6 +38,8 @@ pub struct CompiledJob {
     pub job: JobSpec,
     /// What the user should know although the job can run.
     pub warnings: Vec<String>,
+    /// Which operators keep more and more, and what would bound that.
+    pub growing: Vec<String>,
 }
 
 /// Compiles an Application. Every fault found is named; the list is never empty.
@@ -59,6 +62,7 @@ pub fn job(app: &Application, streams: &[Stream], references: &References) -> Re
     })?;
     let version = version::of(app, &sql, &catalog, &storage, references);
     let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
+    let growing = growth::growing(&compiled.plan).iter().map(ToString::to_string).collect();
     let job = JobSpec {
         application: application_id(app),
         version,
@@ -70,7 +74,7 @@ pub fn job(app: &Application, streams: &[Stream], references: &References) -> Re
         restore,
         restarts: RestartSpec::default(),
     };
-    Ok(CompiledJob { job, warnings })
+    Ok(CompiledJob { job, warnings, growing })
 }
 
 /// The SQL of an Application, and the tables that it may use.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use arrow_schema::Schema;
-use tidemill_plan::{Changelog, NodeKind, PlanNode, StreamPlan};
+use tidemill_plan::{Changelog, NodeKind, PlanNode, StreamPlan, growth};
 
 use crate::types;
 use expression::column;
@@ -26,6 +26,11 @@ pub(crate) fn plan(plan: &StreamPlan) -> String {
             out.push('\n');
         }
         tree(plan, place, 0, &mut shown, &mut out);
+    }
+    let growing = growth::growing(plan);
+    if !growing.is_empty() {
+        out.push_str("\nstate without bound:\n");
+        growing.iter().for_each(|growth| line(&mut out, "  ", &growth.to_string()));
     }
     out
 }
@@ -47,8 +52,10 @@ fn tree(plan: &StreamPlan, place: usize, depth: usize, shown: &mut BTreeSet<usiz
     line(out, &indent, &format!("{}: {}", node.uid, title(node)));
     let common = [format!("columns: {}", columns(&node.schema)), format!("changelog: {}", changelog(node))];
     let state = state(&node.kind).map(|state| format!("state: {state}"));
+    let takes_back = plan.inputs(node).any(|input| !input.changelog.is_append());
+    let grows = growth::growth(&node.kind, takes_back).map(|(with, _)| format!("grows: {}", with.text()));
     let clock = node.local_time.as_ref().map(|zone| format!("in the local time of: {zone}"));
-    for detail in details(node, &inputs).into_iter().chain(clock).chain(common).chain(state) {
+    for detail in details(node, &inputs).into_iter().chain(clock).chain(common).chain(state).chain(grows) {
         line(out, &indent, &format!("    {detail}"));
     }
     for input in &node.inputs {

@@ -94,7 +94,7 @@ fn unsettled() -> World {
     app.metadata.finalizers = Some(vec![FINALIZER.into()]);
     World {
         app,
-        accepted: Ok(CompiledJob { job: job("v1", 1), warnings: vec![] }),
+        accepted: Ok(CompiledJob { job: job("v1", 1), warnings: vec![], growing: vec![] }),
         desired: DesiredChildren { service_account: Some("sa".into()), service: "svc".into(), template: "t1".into() },
         observed: Observed {
             service_account: Some("sa".into()),
@@ -129,7 +129,7 @@ impl World {
 
     pub fn want(&mut self, version: &str, workers: u32) {
         self.app.spec.scaling.kpus = workers;
-        self.accepted = Ok(CompiledJob { job: job(version, workers), warnings: vec![] });
+        self.accepted = Ok(CompiledJob { job: job(version, workers), warnings: vec![], growing: vec![] });
     }
 
     pub fn has_pods(&mut self, count: u32) {

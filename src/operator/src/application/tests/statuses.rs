@@ -70,6 +70,20 @@ fn each_problem_of_a_job_becomes_a_reason_with_its_remedy() {
 }
 
 #[test]
+fn state_that_grows_without_bound_is_a_warning_while_it_does() {
+    let status = changed(|world| {
+        let Ok(compiled) = &mut world.accepted else { panic!("the fixture is accepted") };
+        compiled.growing = vec!["the state of join-x-1 grows with every row: a state TTL would bound it".into()];
+    });
+    let found = status.conditions.iter().find(|condition| condition.type_ == "StateUnbounded").unwrap();
+    assert_eq!((found.status, found.reason.as_str()), (ConditionStatus::True, "GrowsWithoutBound"));
+    assert!(found.message.contains("join-x-1"), "{}", found.message);
+    assert!(conditions(&status).contains(&"Ready=True Running".to_string()), "it is no fault");
+    let bounded = changed(|_| {});
+    assert!(!bounded.conditions.iter().any(|condition| condition.type_ == "StateUnbounded"));
+}
+
+#[test]
 fn wrong_sql_is_stalled_while_the_old_version_runs() {
     let status = changed(|world| {
         world.accepted =

@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT GREATEST(page, 1) FROM page_views;

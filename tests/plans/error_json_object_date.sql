@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT JSON_OBJECT('d' VALUE CAST(viewed_at AS DATE)) FROM page_views;

@@ -1,0 +1,2 @@
+SET 'table.local-time-zone' = 'PST';
+INSERT INTO texts SELECT page FROM page_views;

@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT /*+ STATE_TTL('page_views' = '10 min') */ page FROM page_views;

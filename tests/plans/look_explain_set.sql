@@ -1,0 +1,4 @@
+EXPLAIN STATEMENT SET BEGIN
+INSERT INTO texts SELECT page FROM page_views;
+INSERT INTO texts SELECT customer FROM orders;
+END;

@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT page FROM page_views;
