@@ -45,6 +45,7 @@ fn text(column: &dyn Array, row: usize) -> String {
         return "NULL".to_string();
     }
     match column.data_type() {
+        DataType::Binary => String::from_utf8_lossy(column.as_binary::<i32>().value(row)).into_owned(),
         DataType::Boolean => column.as_boolean().value(row).to_string().to_uppercase(),
         DataType::Float32 => {
             let value = column.as_primitive::<Float32Type>().value(row);

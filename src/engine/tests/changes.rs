@@ -108,6 +108,7 @@ fn plan_of_changing_keys() -> StreamPlan {
         kind: NodeKind::Rank(rank),
         schema: schema(1),
         changelog: changelog.clone(),
+        local_time: None,
     });
     (sink.inputs, sink.changelog) = (vec![2], changelog);
     plan.nodes.push(sink);

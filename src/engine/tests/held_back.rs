@@ -170,7 +170,7 @@ fn joined_with_versions() -> StreamPlan {
     let node = |uid: &str, inputs, kind, changelog| {
         let schema =
             if uid == "join" || uid == "sink" { joined(&input_schema(), JoinKind::Left) } else { input_schema() };
-        PlanNode { uid: uid.into(), inputs, kind, schema, changelog }
+        PlanNode { uid: uid.into(), inputs, kind, schema, changelog, local_time: None }
     };
     let source = |name: &str| NodeKind::Source(Source { table: table(name), watermark: None });
     let on = JoinOn { keys: vec![JoinKey { left: KEY, right: KEY, nulls_equal: false }], condition: None };

@@ -89,7 +89,14 @@ fn plan_of_counts() -> StreamPlan {
     let mut sink = plan.nodes.pop().unwrap();
     (sink.inputs, sink.schema, sink.changelog) = (vec![2], schema.clone(), Changelog::Retract);
     let kind = NodeKind::GroupAggregate(aggregate);
-    plan.nodes.push(PlanNode { uid: "counts".into(), inputs: vec![1], kind, schema, changelog: Changelog::Retract });
+    plan.nodes.push(PlanNode {
+        uid: "counts".into(),
+        inputs: vec![1],
+        kind,
+        schema,
+        changelog: Changelog::Retract,
+        local_time: None,
+    });
     plan.nodes.push(sink);
     plan
 }

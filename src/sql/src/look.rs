@@ -82,6 +82,7 @@ pub(crate) fn result_of(relation: &Relation) -> Rc<Table> {
         connector: "print".to_string(),
         options: Default::default(),
         primary_key: Vec::new(),
+        partition_keys: Vec::new(),
     };
     let columns =
         physical.iter().enumerate().map(|(place, field)| (field.clone(), tidemill_plan::Expression::Column(place)));
@@ -121,7 +122,8 @@ pub(crate) fn described(fields: &[Field], keys: &[String]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The statement that would create a table. Secrets that its options may have are not shown.
+/// The statement that would create a table, with expressions as EXPLAIN writes them. Secrets that its options may have are
+/// not shown.
 pub(crate) fn created(table: &Table) -> String {
     let columns = table.columns.iter().map(|(field, expression)| {
         let stored = table.physical.iter().any(|physical| physical.name == field.name);
@@ -142,5 +144,8 @@ pub(crate) fn created(table: &Table) -> String {
     let hides = |key: &str| ["password", "secret", "token", "jaas"].iter().any(|word| key.contains(word));
     let options = table.table.options.iter().map(|(key, value)| option(key, if hides(key) { "******" } else { value }));
     let options: Vec<String> = [option("connector", &table.table.connector)].into_iter().chain(options).collect();
-    format!("CREATE TABLE `{}` (\n{}\n) WITH (\n{}\n)\n", table.table.name, lines.join(",\n"), options.join(",\n"))
+    let folders: Vec<String> = table.table.partition_keys.iter().map(|key| format!("`{key}`")).collect();
+    let folders = if folders.is_empty() { String::new() } else { format!(" PARTITIONED BY ({})", folders.join(", ")) };
+    let (name, lines, options) = (&table.table.name, lines.join(",\n"), options.join(",\n"));
+    format!("CREATE TABLE `{name}` (\n{lines}\n){folders} WITH (\n{options}\n)\n")
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use tidemill_plan::functions::{INSTANT_OF, LOCAL_OF};
 use tidemill_plan::{
-    AggregateFunction, Calc, Expression, JoinOn, LateRows, Literal, NamedExpression, NodeKind, PlanNode, RankEmit,
+    AggregateFunction, Calc, Expression, JoinOn, JoinTimes, Literal, NamedExpression, NodeKind, PlanNode, RankEmit,
     StreamPlan, Twice, WindowOutput, Windows, Zone,
 };
 
@@ -144,7 +144,7 @@ impl Laid<'_> {
                 RankEmit::AtWindowEnd { window_end } => is_bound(0, window_end),
                 RankEmit::Changes => false,
             },
-            NodeKind::IntervalJoin(join) if join.late == LateRows::AreDropped => {
+            NodeKind::IntervalJoin(join) if join.times == JoinTimes::WindowEnds => {
                 match (is_bound(0, &join.left_time), is_bound(1, &join.right_time)) {
                     (left, right) if left == right => left,
                     _ => {

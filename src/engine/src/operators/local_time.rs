@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use tidemill_plan::Zone;
 
 use crate::element::{Element, Watermark};
-use crate::operator::{CapturedState, Output, Result, StreamOperator};
+use crate::operator::{Output, Result, StreamOperator};
 
 /// An operator in local time.
 pub struct InLocalTime {
@@ -64,12 +64,25 @@ impl StreamOperator for InLocalTime {
         self.inner.waits_for_time()
     }
 
-    fn capture(&mut self) -> Option<Result<CapturedState>> {
+    fn holds_rows(&self) -> bool {
+        self.inner.holds_rows()
+    }
+
+    fn capture(&mut self) -> Result<Vec<RecordBatch>> {
         self.inner.capture()
     }
 
     fn restore(&mut self, rows: &RecordBatch) -> Result<()> {
         self.inner.restore(rows)
+    }
+
+    /// Of local time, and so is what comes back.
+    fn watermark(&self) -> Option<i64> {
+        self.inner.watermark()
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.inner.restore_watermark(watermark);
     }
 
     fn state_layout(&self) -> Option<String> {

@@ -117,9 +117,8 @@ fn built(binder: &Binder<'_>, function: &Function, name: &str, clauses: &[&Expr]
             None => (false, binder.bind(written)?),
         };
         let is_name = name == "json_object" && place % 2 == 0;
-        if is_name && !matches!(&value.expression, Expression::Literal(_))
-            || is_name && value.data_type != DataType::Utf8
-        {
+        let is_text = matches!(&value.expression, Expression::Literal(_)) && value.data_type == DataType::Utf8;
+        if is_name && !is_text {
             let message = "the names in JSON_OBJECT are string constants";
             return Err(SqlError::new(written.span(), message, "write JSON_OBJECT('name' VALUE value)"));
         }

@@ -42,7 +42,9 @@ fn number(digits: &str, span: Span) -> Result<Typed> {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let value: i128 = format!("{whole}{fraction}").parse().map_err(|_| wrong())?;
     let scale = i8::try_from(fraction.len()).map_err(|_| wrong())?;
-    let precision = value.unsigned_abs().to_string().len().max(fraction.len());
+    // A zero that is written before the point is a digit, too.
+    let before = if whole.is_empty() { 0 } else { whole.trim_start_matches('0').len().max(1) };
+    let precision = before + fraction.len();
     let precision = u8::try_from(precision).ok().filter(|precision| *precision <= 38).ok_or_else(wrong)?;
     let data_type = DataType::Decimal128(precision, scale);
     Ok(Typed::literal(Literal::Decimal128 { value, precision, scale }, data_type))
@@ -219,7 +221,8 @@ mod tests {
         check("2147483647", DataType::Int32);
         check("2147483648", DataType::Int64);
         check("9223372036854775808", DataType::Decimal128(19, 0));
-        check("0.908", DataType::Decimal128(3, 3));
+        check("0.908", DataType::Decimal128(4, 3));
+        check(".5", DataType::Decimal128(1, 1));
         check("12.50", DataType::Decimal128(4, 2));
         check("1e3", DataType::Float64);
     }

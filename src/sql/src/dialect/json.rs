@@ -15,9 +15,9 @@ type Parsed<T> = Result<T, ParserError>;
 /// Parses the call that begins here, if it is one of these functions.
 pub(super) fn parse(parser: &mut Parser, name: &str) -> Option<Parsed<Expr>> {
     Some(match name.to_ascii_uppercase().as_str() {
-        "JSON_VALUE" => call(parser, two, |parser| Ok(vec![returning(parser)?, behaviours(parser)?].concat())),
+        "JSON_VALUE" => call(parser, two, |parser| Ok([returning(parser)?, behaviours(parser)?].concat())),
         "JSON_QUERY" => {
-            call(parser, two, |parser| Ok(vec![returning(parser)?, wrapper(parser), behaviours(parser)?].concat()))
+            call(parser, two, |parser| Ok([returning(parser)?, wrapper(parser), behaviours(parser)?].concat()))
         }
         "JSON_EXISTS" => call(parser, two, on_error),
         "JSON_OBJECT" => call(parser, members, |parser| Ok(on_null(parser, "NULL"))),
