@@ -6,6 +6,9 @@ use super::tables::Kind;
 use super::text::{Sql, interval};
 use super::window::Window;
 
+/// DataFusion's row numbers are unsigned, and another type comes of calculating with them.
+const BATCH_ROW_NUMBER: &str = "CAST(ROW_NUMBER() OVER ({1}) AS BIGINT)";
+
 impl Generator<'_> {
     /// An order in which only equal rows are alike: some columns first, then all others. NULLs are less than values.
     fn whole_order(&mut self, seen: &Seen, without: &[Value]) -> Sql {
@@ -41,8 +44,8 @@ impl Generator<'_> {
         }
         let number = self.name("n");
         let parts = [&inner.list(), window, &seen.item];
-        let ranked = format!("SELECT {{0}}, ROW_NUMBER() OVER ({{1}}) AS {number} FROM {{2}}");
-        let ranked = Sql::both(&ranked, &parts);
+        let ranked = |call: &str| format!("SELECT {{0}}, {call} AS {number} FROM {{2}}");
+        let ranked = Sql::each(&ranked("ROW_NUMBER() OVER ({1})"), &ranked(BATCH_ROW_NUMBER), &parts);
         let mut relation = Relation::of(&ranked, inner.columns, false, String::new());
         if self.choices.once_in(3) {
             relation.columns.push(Column { name: number.clone(), kind: Kind::Big, role: Role::Plain });
@@ -221,7 +224,9 @@ impl Generator<'_> {
                 }
                 5 => ("LAG({0}) OVER ({2})", "", kind, "lag"),
                 6 => ("LAG({0}, 2) OVER ({2})", "", kind, "lag 2"),
-                _ if timed => ("ROW_NUMBER() OVER ({2})", "", Kind::Big, "row number"),
+                _ if timed => {
+                    ("ROW_NUMBER() OVER ({2})", "CAST(ROW_NUMBER() OVER ({2}) AS BIGINT)", Kind::Big, "row number")
+                }
                 _ => ("LEAD({0}) OVER ({2})", "", kind, "lead"),
             };
             let batch = if batch.is_empty() { stream } else { batch };

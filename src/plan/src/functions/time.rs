@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, Date32Array, Time32MillisecondArray};
-use datafusion_common::arrow::datatypes::{Date32Type, Time32MillisecondType};
+use datafusion_common::arrow::datatypes::{DataType, Date32Type, Time32MillisecondType};
 use datafusion_common::{Result, exec_datafusion_err};
 use datafusion_expr::ScalarFunctionArgs;
 
@@ -310,17 +310,25 @@ fn each_time(
     moved: impl Fn(usize, i64) -> Option<i64>,
 ) -> Result<ArrayRef> {
     let rows = arguments.number_rows;
-    if let Ok(days) = Values::<Date32Type>::of(arguments, place) {
-        let day =
-            |row: usize| moved(row, i64::from(days.get(row)?) * DAY_MS).map(|millis| millis.div_euclid(DAY_MS) as i32);
-        return Ok(Arc::new((0..rows).map(day).collect::<Date32Array>()));
+    // By what is promised: values that are all NULL may come without a type.
+    match arguments.return_field.data_type() {
+        DataType::Date32 => {
+            let days = Values::<Date32Type>::of(arguments, place)?;
+            let day = |row: usize| {
+                moved(row, i64::from(days.get(row)?) * DAY_MS).map(|millis| millis.div_euclid(DAY_MS) as i32)
+            };
+            Ok(Arc::new((0..rows).map(day).collect::<Date32Array>()))
+        }
+        DataType::Time32(_) => {
+            let times = Values::<Time32MillisecondType>::of(arguments, place)?;
+            let time = |row: usize| moved(row, times.get(row)?.into()).map(|millis| millis.rem_euclid(DAY_MS) as i32);
+            Ok(Arc::new((0..rows).map(time).collect::<Time32MillisecondArray>()))
+        }
+        _ => {
+            let moments = Moments::of(arguments, place)?;
+            Ok(collect_moments(arguments, |row| moved(row, moments.get(row)?)))
+        }
     }
-    if let Ok(times) = Values::<Time32MillisecondType>::of(arguments, place) {
-        let time = |row: usize| moved(row, times.get(row)?.into()).map(|millis| millis.rem_euclid(DAY_MS) as i32);
-        return Ok(Arc::new((0..rows).map(time).collect::<Time32MillisecondArray>()));
-    }
-    let moments = Moments::of(arguments, place)?;
-    Ok(collect_moments(arguments, |row| moved(row, moments.get(row)?)))
 }
 
 fn rounded(arguments: &ScalarFunctionArgs, round: fn(TimeField, i64) -> Option<i64>) -> Result<ArrayRef> {
