@@ -39,6 +39,7 @@ mod live;
 mod offsets;
 mod options;
 mod outbox;
+mod partition;
 mod queue;
 mod reader;
 mod records;

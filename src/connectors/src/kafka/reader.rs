@@ -22,15 +22,14 @@ use super::client::{Context, create, fetch_partitions};
 use super::config::group_client;
 use super::offsets::{Offsets, Range, position, read_position};
 use super::options::KafkaOptions;
-use super::queue::{Message, Messages, PartitionQueue, Topic};
-use super::records::{Record, RecordDecoder};
+use super::partition::Partition;
+use super::queue::{Message, Topic};
+use super::records::RecordDecoder;
 use super::trouble::Trouble;
 use crate::formats::json::decoder::BadMessage;
 
 /// Messages taken from librdkafka at once, and so the most rows of a batch.
 const BATCH_ROWS: usize = 8192;
-/// A batch ends once it has decoded this much, so that its columns stay near a core's cache.
-const BATCH_BYTES: usize = 1 << 20;
 /// How often librdkafka's events (errors, log lines) are looked at.
 const EVENTS_EVERY: Duration = Duration::from_millis(50);
 
@@ -55,16 +54,6 @@ pub struct KafkaReader {
     events_at: Instant,
     records: u64,
     bytes: u64,
-}
-
-struct Partition {
-    messages: Messages,
-    /// None once the partition has been read to its end.
-    queue: Option<PartitionQueue>,
-    decoder: RecordDecoder,
-    range: Range,
-    /// The time of the newest message read.
-    newest_ms: Option<i64>,
 }
 
 /// What came of looking at a partition.
@@ -306,67 +295,6 @@ impl SourceReader for KafkaReader {
         }
         if let Err(error) = group.commit(&offsets, CommitMode::Async) {
             tracing::debug!(table = %self.table.options.topic, %error, "failed to commit offsets to the group");
-        }
-    }
-}
-
-/// Messages in a row that become one batch.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    messages: usize,
-    bytes: u64,
-}
-
-impl Partition {
-    fn new(topic: &Rc<Topic>, range: Range, decoder: RecordDecoder) -> std::result::Result<Self, RDKafkaErrorCode> {
-        let at_end = range.end.is_some_and(|end| range.next >= end);
-        let queue = match at_end {
-            true => None,
-            false => Some(PartitionQueue::start(topic, range.partition, range.next)?),
-        };
-        Ok(Self { messages: Messages::default(), queue, decoder, range, newest_ms: None })
-    }
-
-    /// The messages from the front up to the next event, the partition's end or a batch's size.
-    fn run(&self, max_rows: usize) -> Run {
-        let mut run = Run { messages: 0, bytes: 0 };
-        for message in self.messages.iter().take(max_rows.max(1)) {
-            let beyond = self.range.end.is_some_and(|end| message.offset() >= end);
-            if message.error().is_some() || beyond || run.bytes >= BATCH_BYTES as u64 {
-                break;
-            }
-            run.messages += 1;
-            run.bytes += message.len() as u64;
-        }
-        run
-    }
-
-    fn decode(&mut self, messages: usize) -> std::result::Result<RecordBatch, BadMessage> {
-        self.decoder.decode(
-            self.messages.iter().take(messages).map(|message| Record { key: message.key(), value: message.value() }),
-        )
-    }
-
-    /// Notes that a run is out. A message beyond the end, in front of all others, ends the partition.
-    fn hand_over(&mut self, run: Run) {
-        if let Some(last) = run.messages.checked_sub(1).and_then(|last| self.messages.iter().nth(last)) {
-            self.range.next = last.offset() + 1;
-            self.newest_ms = last.timestamp_ms();
-        }
-        let next = self.messages.iter().nth(run.messages).filter(|message| message.error().is_none());
-        if let (Some(message), Some(end)) = (next, self.range.end)
-            && message.offset() >= end
-        {
-            self.range.next = end;
-        }
-        self.messages.give_back(run.messages);
-        self.stop_at_end();
-    }
-
-    fn stop_at_end(&mut self) {
-        if self.range.end.is_some_and(|end| self.range.next >= end) {
-            self.messages = Messages::default();
-            self.queue = None;
         }
     }
 }
