@@ -11,6 +11,7 @@ mod expression;
 pub mod functions;
 pub mod growth;
 mod join;
+pub mod metadata;
 pub mod nested;
 mod nodes;
 mod pattern;

@@ -80,9 +80,14 @@ pub struct Table {
     /// The columns by whose values the table's files are put into folders, in this order. They do not stand in the files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partition_keys: Vec<String>,
+    /// The columns that do not stand in the records, each with the key of what it has in their place; see
+    /// [`crate::metadata`]. Their type is the key's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
 }
 
-/// Reads a table. The node's schema has the physical columns that the rest of the plan needs, in table order.
+/// Reads a table. The node's schema has the columns that the rest of the plan needs: stored ones in table order, then
+/// those of metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     pub table: Table,
@@ -144,7 +149,7 @@ pub struct Unnest {
     pub with_ordinality: bool,
 }
 
-/// Writes a table. The input's columns are the table's, in table order.
+/// Writes a table. The input's columns are the table's, in table order, without metadata that is only read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sink {
     pub table: Table,

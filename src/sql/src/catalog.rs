@@ -32,7 +32,8 @@ pub struct ColumnDefinition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ColumnKind {
-    /// Stored in the table; the SQL type, such as `TIMESTAMP(3)` or `STRING NOT NULL`.
+    /// Stored in the table; the SQL type, such as `TIMESTAMP(3)` or `STRING NOT NULL`. Or told beside what is stored,
+    /// such as `TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL`.
     #[serde(rename = "type")]
     Physical(String),
     /// Computed from the physical columns of the row by a SQL expression.

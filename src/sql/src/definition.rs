@@ -11,6 +11,8 @@ use crate::bind::{Binder, Scope};
 use crate::catalog::{ColumnKind, TableDefinition};
 use crate::changelog::{FILESYSTEM, UPSERT_KAFKA};
 use crate::error::{Result, SqlError, Warning};
+use crate::expressions::substitute;
+use crate::metadata::{self, Declared, MetadataColumn};
 use crate::relation::{Field, Role};
 use crate::statement::{
     Column, ColumnSyntax, CreateTable, TableName, WatermarkClause, parse_column_type, parse_expression,
@@ -85,11 +87,13 @@ pub(crate) fn written(definition: &TableDefinition) -> Result<CreateTable> {
 
 fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
     check_names(create).map_err(|error| origin.place(error, || "columns".to_string()))?;
-    let (physical, warnings) = physical_columns(create, origin)?;
-    let columns = all_columns(create, &physical, origin)?;
+    let (physical, mut warnings) = physical_columns(create, origin)?;
     check_primary_key(create, &physical).map_err(|error| origin.place(error, || "primary key".to_string()))?;
     check_partition_keys(create, &physical)?;
-    let (table, rules) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
+    let (mut table, rules) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
+    let metadata = metadata_columns(create, physical.len(), &table, origin, &mut warnings)?;
+    table.metadata = metadata.iter().map(|column| (column.field.name.clone(), column.key.name.to_string())).collect();
+    let columns = all_columns(create, &physical, &metadata, origin)?;
     let (columns, watermark) = match &create.watermark {
         Some(clause) => {
             let (columns, expression) =
@@ -103,7 +107,7 @@ fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
     let in_catalog = matches!(origin, Origin::Catalog(_));
     let place = |key: &Ident| physical.iter().position(|field| field.name == key.value);
     let primary_key = create.primary_key.iter().filter_map(place).collect();
-    Ok(Defined { table: Table { table, physical, columns, primary_key, watermark, in_catalog }, warnings })
+    Ok(Defined { table: Table { table, physical, metadata, columns, primary_key, watermark, in_catalog }, warnings })
 }
 
 fn check_names(create: &CreateTable) -> Result<()> {
@@ -124,16 +128,9 @@ fn physical_columns(create: &CreateTable, origin: Origin<'_>) -> Result<(Vec<Fie
             continue;
         };
         let name = &column.name.value;
-        let part = || format!("column {name}");
-        let understood = types::understand(data_type)
-            .map_err(|problem| origin.place(SqlError::new(*span, problem, "choose another type"), part))?;
-        if let Some(precision) = understood.lost_precision {
-            let message = format!("the column `{name}` has precision {precision} but is kept in milliseconds");
-            let place = origin.place(SqlError::new(*span, "", ""), part).place;
-            warnings.push(Warning { place, message });
-        }
+        let arrow = type_of(name, (data_type, *span), origin, &mut warnings)?;
         let in_key = create.primary_key.iter().any(|key| key.value == *name);
-        fields.push(Field::plain(name, understood.arrow, !not_null && !in_key));
+        fields.push(Field::plain(name, arrow, !not_null && !in_key));
     }
     if fields.is_empty() {
         let error = SqlError::new(
@@ -146,22 +143,77 @@ fn physical_columns(create: &CreateTable, origin: Origin<'_>) -> Result<(Vec<Fie
     Ok((fields, warnings))
 }
 
-/// The columns in the table's order, each over the physical ones.
-fn all_columns(create: &CreateTable, physical: &[Field], origin: Origin<'_>) -> Result<Vec<(Field, Expression)>> {
-    let scope = Scope::of_fields(physical, None);
+/// A column's type. Warns of precision that is lost.
+fn type_of(
+    name: &str,
+    (written, span): (&sqlparser::ast::DataType, Span),
+    origin: Origin<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<DataType> {
+    let part = || format!("column {name}");
+    let understood = types::understand(written)
+        .map_err(|problem| origin.place(SqlError::new(span, problem, "choose another type"), part))?;
+    if let Some(precision) = understood.lost_precision {
+        let message = format!("the column `{name}` has precision {precision} but is kept in milliseconds");
+        let place = origin.place(SqlError::new(span, "", ""), part).place;
+        warnings.push(Warning { place, message });
+    }
+    Ok(understood.arrow)
+}
+
+/// The columns of metadata, which are delivered behind `stored` others.
+fn metadata_columns(
+    create: &CreateTable,
+    stored: usize,
+    table: &tidemill_plan::Table,
+    origin: Origin<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<MetadataColumn>> {
+    let mut columns = Vec::new();
+    for column in &create.columns {
+        let ColumnSyntax::Metadata { data_type, span, not_null, key, is_virtual } = &column.kind else {
+            continue;
+        };
+        let name = &column.name.value;
+        let arrow = type_of(name, (data_type, *span), origin, warnings)?;
+        let declared = Declared {
+            field: Field::plain(name, arrow, !not_null),
+            key: key.as_deref(),
+            is_virtual: *is_virtual,
+            span: *span,
+            place: stored + columns.len(),
+        };
+        let checked = metadata::check(declared, table);
+        columns.push(checked.map_err(|error| origin.place(error, || format!("column {name}")))?);
+    }
+    Ok(columns)
+}
+
+/// The columns in the table's order, each over those that are delivered.
+fn all_columns(
+    create: &CreateTable,
+    physical: &[Field],
+    metadata: &[MetadataColumn],
+    origin: Origin<'_>,
+) -> Result<Vec<(Field, Expression)>> {
+    let stored = physical.iter().enumerate().map(|(place, field)| (field.clone(), Expression::Column(place)));
+    let told = metadata.iter().map(|column| (column.field.clone(), column.value.clone()));
+    let (fields, values): (Vec<Field>, Vec<Expression>) = stored.chain(told).unzip();
+    let scope = Scope::of_fields(&fields, None);
     let mut columns = Vec::with_capacity(create.columns.len());
     for column in &create.columns {
         let name = &column.name.value;
         columns.push(match &column.kind {
-            ColumnSyntax::Physical { .. } => {
-                let place = physical.iter().position(|field| field.name == *name).unwrap_or_default();
-                (physical[place].clone(), Expression::Column(place))
+            ColumnSyntax::Physical { .. } | ColumnSyntax::Metadata { .. } => {
+                let place = fields.iter().position(|field| field.name == *name).unwrap_or_default();
+                (fields[place].clone(), values[place].clone())
             }
             ColumnSyntax::Computed(expression) => {
                 let (typed, role) = Binder::over(&scope)
                     .bind_column(expression)
                     .map_err(|error| origin.place(error.or_at(expression.span().start), || format!("column {name}")))?;
-                (Field { role, ..Field::plain(name, typed.data_type, typed.nullable) }, typed.expression)
+                let value = substitute(&typed.expression, &|place| values[place].clone());
+                (Field { role, ..Field::plain(name, typed.data_type, typed.nullable) }, value)
             }
         });
     }
@@ -211,7 +263,7 @@ fn check_partition_keys(create: &CreateTable, physical: &[Field]) -> Result<()> 
     }
 }
 
-/// The columns with the watermark's marked, and the watermark over the physical columns.
+/// The columns with the watermark's marked, and the watermark over the columns that are delivered.
 fn watermark(
     clause: &WatermarkClause,
     mut columns: Vec<(Field, Expression)>,
@@ -230,7 +282,7 @@ fn watermark(
         let message = format!("the watermark is {has} but its column is {needs}");
         return Err(SqlError::new(clause.expression.span(), message, "write such as ts - INTERVAL '5' SECOND"));
     }
-    let expression = crate::expressions::substitute(&typed.expression, &|place| columns[place].1.clone());
+    let expression = substitute(&typed.expression, &|place| columns[place].1.clone());
     if let Some((field, _)) = columns.iter_mut().find(|(field, _)| field.name == clause.column.value) {
         field.role = Role::Rowtime;
     }
@@ -248,8 +300,9 @@ fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, WatermarkOptio
     let rules = WatermarkOptions::take(&mut options, span)?;
     let primary_key: Vec<String> = create.primary_key.iter().map(|key| key.value.clone()).collect();
     let partition_keys = create.partition_keys.iter().map(|key| key.value.clone()).collect();
-    let table =
-        tidemill_plan::Table { name: create.name.name.clone(), connector, options, primary_key, partition_keys };
+    let name = create.name.name.clone();
+    let metadata = BTreeMap::new();
+    let table = tidemill_plan::Table { name, connector, options, primary_key, partition_keys, metadata };
     if table.connector == UPSERT_KAFKA && table.primary_key.is_empty() {
         let message = format!("the table `{}` of the connector `{UPSERT_KAFKA}` has no primary key", table.name);
         return Err(SqlError::new(span, message, "add PRIMARY KEY (…) NOT ENFORCED: it is the key of the records"));

@@ -1,11 +1,12 @@
 //! INSERT INTO: a query's columns against a table's.
 
-use sqlparser::ast::{Query, Select, SelectItem, SetExpr, Spanned};
+use sqlparser::ast::{Ident, Query, Select, SelectItem, SetExpr, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::Expression;
 
 use crate::bind::{Binder, Scope, Typed, assign_written};
 use crate::error::{Result, SqlError};
+use crate::metadata;
 use crate::relation::{Field, Relation, conjunction};
 use crate::settings::NotNull;
 use crate::statement::Insert;
@@ -14,12 +15,14 @@ use crate::types;
 
 /// Brings the query's columns to the table's, by place, with the casts that need no saying.
 pub(crate) fn match_columns(relation: Relation, table: &Table, insert: &Insert, not_null: NotNull) -> Result<Relation> {
-    let targets = targets(table, insert)?;
+    metadata::check_written(table, insert.table.span)?;
+    let written = table.written();
+    let targets = targets(table, &written, insert)?;
     check_count(&relation, &targets, table, insert)?;
     let spans = item_spans(&insert.query, relation.fields.len());
     let mut required = Vec::new();
-    let mut projection = Vec::with_capacity(table.physical.len());
-    for field in &table.physical {
+    let mut projection = Vec::with_capacity(written.len());
+    for field in &written {
         if let Some((_, written)) = insert.fixed.iter().find(|(name, _)| name.value == field.name) {
             let value = Binder::over(&Scope::default()).bind(written)?;
             projection.push(assigned(value, field, None, written.span(), table)?.expression);
@@ -50,15 +53,16 @@ pub(crate) fn match_columns(relation: Relation, table: &Table, insert: &Insert, 
             NotNull::DropsTheRow => value.expression,
         });
     }
-    let relation = relation.calc(None, projection, table.physical.clone());
+    let relation = relation.calc(None, projection, written);
     let is_there = |place| Expression::Not(Box::new(Expression::IsNull(Box::new(Expression::Column(place)))));
-    Ok(match not_null {
+    let relation = match not_null {
         NotNull::FailsTheJob => relation,
         NotNull::DropsTheRow => match conjunction(required.into_iter().map(is_there).collect()) {
             Some(condition) => relation.filtered(condition),
             None => relation,
         },
-    })
+    };
+    metadata::handed_over(relation, table, insert.table.span)
 }
 
 fn column(relation: &Relation, place: usize) -> Typed {
@@ -66,25 +70,27 @@ fn column(relation: &Relation, place: usize) -> Typed {
     Typed::new(Expression::Column(place), field.data_type.clone(), field.nullable)
 }
 
-/// The table's columns that get the query's, in the query's order.
-fn targets<'a>(table: &'a Table, insert: &Insert) -> Result<Vec<&'a Field>> {
+/// The columns that get the query's, in the query's order; of those that are written.
+fn targets<'a>(table: &Table, written: &'a [Field], insert: &Insert) -> Result<Vec<&'a Field>> {
     let is_fixed = |name: &str| insert.fixed.iter().any(|(fixed, _)| fixed.value == name);
+    let of_name = |name: &Ident| {
+        written.iter().find(|field| field.name == name.value).ok_or_else(|| {
+            let message = match table.metadata.iter().any(|column| column.field.name == name.value) {
+                true => format!("the column `{}` of `{}` is VIRTUAL, so only read", name.value, table.table.name),
+                false => format!("`{}` has no stored column `{}`", table.table.name, name.value),
+            };
+            SqlError::new(name.span, message, format!("it has {}", list(written)))
+        })
+    };
     for (name, _) in &insert.fixed {
-        if !table.physical.iter().any(|field| field.name == name.value) {
-            let message = format!("`{}` has no stored column `{}`", table.table.name, name.value);
-            return Err(SqlError::new(name.span, message, format!("it has {}", list(&table.physical))));
-        }
+        of_name(name)?;
     }
     if insert.columns.is_empty() {
-        return Ok(table.physical.iter().filter(|field| !is_fixed(&field.name)).collect());
+        return Ok(written.iter().filter(|field| !is_fixed(&field.name)).collect());
     }
     let mut targets: Vec<&Field> = Vec::with_capacity(insert.columns.len());
     for name in &insert.columns {
-        let found = table.physical.iter().find(|field| field.name == name.value);
-        let field = found.ok_or_else(|| {
-            let message = format!("`{}` has no stored column `{}`", table.table.name, name.value);
-            SqlError::new(name.span, message, format!("it has {}", list(&table.physical)))
-        })?;
+        let field = of_name(name)?;
         if targets.contains(&field) || is_fixed(&field.name) {
             return Err(SqlError::new(
                 name.span,

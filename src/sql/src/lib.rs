@@ -25,6 +25,7 @@ mod insert;
 mod like;
 mod look;
 mod lower;
+mod metadata;
 mod optimise;
 mod query;
 mod relation;

@@ -1,12 +1,12 @@
 //! CREATE TABLE … LIKE: what the new table takes over from another one.
 
 use crate::error::{Result, SqlError};
-use crate::statement::{ColumnSyntax, CreateTable, Feature, Like, Merging};
+use crate::statement::{Column, ColumnSyntax, CreateTable, Feature, Like, Merging};
 
 /// The new table with what it takes over. By default that is everything, and its own options win.
 pub(crate) fn merged(base: &CreateTable, new: &CreateTable, like: &Like) -> Result<CreateTable> {
     let mut merged = CreateTable { like: None, ..new.clone() };
-    merged.columns = columns(base, new, rule(like, Feature::Generated))?;
+    merged.columns = columns(base, new, like)?;
     match rule(like, Feature::Watermarks) {
         Merging::Excluding => {}
         Merging::Including if new.watermark.is_some() && base.watermark.is_some() => {
@@ -48,15 +48,16 @@ fn rule(like: &Like, feature: Feature) -> Merging {
     of(Some(feature)).or(of(None)).unwrap_or(default)
 }
 
-fn columns(base: &CreateTable, new: &CreateTable, generated: Merging) -> Result<Vec<crate::statement::Column>> {
-    let is_computed = |kind: &ColumnSyntax| matches!(kind, ColumnSyntax::Computed(_));
+fn columns(base: &CreateTable, new: &CreateTable, like: &Like) -> Result<Vec<Column>> {
     let mut columns = Vec::with_capacity(base.columns.len() + new.columns.len());
     for column in &base.columns {
         let own = new.columns.iter().find(|own| own.name.value == column.name.value);
+        let feature = feature(&column.kind);
+        let merging = feature.map_or(Merging::Including, |feature| rule(like, feature));
         match own {
-            _ if is_computed(&column.kind) && generated == Merging::Excluding => {}
+            _ if merging == Merging::Excluding => {}
             None => columns.push(column.clone()),
-            Some(own) if is_computed(&own.kind) && is_computed(&column.kind) && generated == Merging::Overwriting => {}
+            Some(own) if merging == Merging::Overwriting && self::feature(&own.kind) == feature => {}
             Some(own) => {
                 let message = format!("the column `{}` is in the other table, too", own.name.value);
                 return Err(SqlError::new(own.name.span, message, "leave it out, or give it another name"));
@@ -65,6 +66,15 @@ fn columns(base: &CreateTable, new: &CreateTable, generated: Merging) -> Result<
     }
     columns.extend(new.columns.iter().cloned());
     Ok(columns)
+}
+
+/// What a column is a part of; none if it is stored, and so always taken over.
+fn feature(column: &ColumnSyntax) -> Option<Feature> {
+    match column {
+        ColumnSyntax::Physical { .. } => None,
+        ColumnSyntax::Computed(_) => Some(Feature::Generated),
+        ColumnSyntax::Metadata { .. } => Some(Feature::Metadata),
+    }
 }
 
 fn twice(new: &CreateTable, like: &Like, what: &str, remedy: &str) -> SqlError {

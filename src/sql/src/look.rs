@@ -8,6 +8,7 @@ use sqlparser::tokenizer::Span;
 
 use crate::explain;
 use crate::lower::{lower, optimised};
+use crate::metadata::MetadataColumn;
 use crate::relation::{Field, Relation, Role};
 use crate::session::{Inserted, Script};
 use crate::table::Table;
@@ -77,19 +78,15 @@ fn tree(relation: &Relation, inserted: &Inserted, out: &mut String) {
 pub(crate) fn result_of(relation: &Relation) -> Rc<Table> {
     let physical: Vec<Field> =
         relation.fields.iter().map(|field| Field { role: Role::Plain, nullable: true, ..field.clone() }).collect();
-    let table = tidemill_plan::Table {
-        name: "result".to_string(),
-        connector: "print".to_string(),
-        options: Default::default(),
-        primary_key: Vec::new(),
-        partition_keys: Vec::new(),
-    };
+    let table =
+        tidemill_plan::Table { name: "result".to_string(), connector: "print".to_string(), ..Default::default() };
     let columns =
         physical.iter().enumerate().map(|(place, field)| (field.clone(), tidemill_plan::Expression::Column(place)));
     Rc::new(Table {
         table,
         columns: columns.collect(),
         physical,
+        metadata: Vec::new(),
         primary_key: Vec::new(),
         watermark: None,
         in_catalog: false,
@@ -125,17 +122,24 @@ pub(crate) fn described(fields: &[Field], keys: &[String]) -> String {
 /// The statement that would create a table, with expressions as EXPLAIN writes them. Secrets that its options may have are
 /// not shown.
 pub(crate) fn created(table: &Table) -> String {
+    let delivered = table.delivered();
     let columns = table.columns.iter().map(|(field, expression)| {
         let stored = table.physical.iter().any(|physical| physical.name == field.name);
+        let told = table.metadata.iter().find(|column| column.field.name == field.name);
         let null = if field.nullable { "" } else { " NOT NULL" };
-        match stored {
-            true => format!("  `{}` {}{null}", field.name, types::name(&field.data_type)),
-            false => format!("  `{}` AS {}", field.name, explain::expression(expression, &table.physical)),
+        match (stored, told) {
+            (true, _) => format!("  `{}` {}{null}", field.name, types::name(&field.data_type)),
+            (false, Some(MetadataColumn { key, is_virtual, .. })) => {
+                let (name, data_type) = (&field.name, types::name(&field.data_type));
+                let is_virtual = if *is_virtual { " VIRTUAL" } else { "" };
+                format!("  `{name}` {data_type}{null} METADATA FROM '{}'{is_virtual}", key.name)
+            }
+            (false, None) => format!("  `{}` AS {}", field.name, explain::expression(expression, &delivered)),
         }
     });
     let rowtime = table.columns.iter().find(|(field, _)| field.role == Role::Rowtime);
     let watermark = table.watermark.iter().zip(rowtime).map(|(watermark, (column, _))| {
-        format!("  WATERMARK FOR `{}` AS {}", column.name, explain::expression(&watermark.expression, &table.physical))
+        format!("  WATERMARK FOR `{}` AS {}", column.name, explain::expression(&watermark.expression, &delivered))
     });
     let keys: Vec<String> = table.table.primary_key.iter().map(|key| format!("`{key}`")).collect();
     let key = (!keys.is_empty()).then(|| format!("  PRIMARY KEY ({}) NOT ENFORCED", keys.join(", ")));

@@ -105,7 +105,7 @@ impl Layout<'_> {
             uid,
             inputs: vec![input],
             kind,
-            schema: schema_of(&table.physical),
+            schema: schema_of(&inserted.relation.fields),
             changelog,
             local_time: None,
         });
@@ -231,7 +231,7 @@ impl Layout<'_> {
 /// The relation as a table with a primary key can take its changes: by that key. If they do not come by it, the rows of
 /// each key are held together first, and the first of them stands for it (there is one, unless the key is no key).
 fn keyed(relation: Relation, table: &Table) -> Relation {
-    let place = |name: &String| table.physical.iter().position(|field| field.name == *name);
+    let place = |name: &String| relation.fields.iter().position(|field| field.name == *name);
     let partition: Vec<usize> = table.table.primary_key.iter().filter_map(place).collect();
     let by_key = key_of(&relation).is_some_and(|key| BTreeSet::from_iter(key) == partition.iter().copied().collect());
     if partition.is_empty() || relation.only_grows() || by_key {
@@ -252,7 +252,7 @@ fn keyed(relation: Relation, table: &Table) -> Relation {
 
 /// Whether columns besides the key must not be NULL.
 fn asks_beyond_key(table: &Table) -> bool {
-    table.physical.iter().any(|field| !field.nullable && !table.table.primary_key.contains(&field.name))
+    table.written().iter().any(|field| !field.nullable && !table.table.primary_key.contains(&field.name))
 }
 
 /// How long an operator keeps what nothing comes for, where it would keep it for ever.

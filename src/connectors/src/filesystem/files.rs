@@ -12,6 +12,8 @@ use tidemill_model::job::StorageSpec;
 use tidemill_model::status::{Problem, ProblemKind};
 use tokio::runtime::Runtime;
 
+use super::metadata::About;
+
 /// A table's path, opened.
 pub struct Files {
     table: String,
@@ -79,6 +81,22 @@ impl Files {
         &self.table
     }
 
+    /// What is told of a file; asks for its modification time `with_time`.
+    pub fn about(&self, file: &File, with_time: bool) -> Result<About> {
+        let modified_ms = match with_time {
+            false => 0,
+            true => {
+                let head = self.runtime.block_on(self.store.head(&file.path));
+                let head = head.map_err(|error| self.unreadable(&file.path, "look at", &error))?;
+                head.last_modified.timestamp_millis()
+            }
+        };
+        let below = self.below(&file.path);
+        let uri = self.uri.trim_end_matches('/');
+        let path = if below.is_empty() { uri.to_string() } else { format!("{uri}/{below}") };
+        Ok(About { path: as_flink_writes(path), bytes: file.bytes, modified_ms })
+    }
+
     /// The part of a file's path that is below the table's.
     pub fn below(&self, path: &Path) -> String {
         match path.prefix_match(&self.base) {
@@ -105,6 +123,14 @@ impl Files {
     fn unreadable(&self, path: &Path, act: &str, error: &object_store::Error) -> Problem {
         let storage = tidemill_storage::problem(path.as_ref(), &format!("failed to {act} `{path}`"), error);
         Problem { kind: ProblemKind::SourceUnreachable, object: self.table.clone(), ..storage }
+    }
+}
+
+/// A path without a host has one slash behind its scheme.
+fn as_flink_writes(uri: String) -> String {
+    match uri.split_once(":///") {
+        Some((scheme, path)) => format!("{scheme}:/{path}"),
+        None => uri,
     }
 }
 

@@ -12,6 +12,8 @@
 //!
 //! A table is read file by file, up to the files that are there at the start or for ever ([`source`]).
 //!
+//! Metadata (columns declared with METADATA) is read: `file.path`, `file.name`, `file.size` and `file.modification-time`.
+//!
 //! Looking up in a table loads all of its files and keeps their rows in memory ([`crate::lookup`]).
 //!
 //! Options: `path` (`s3://bucket/prefix`, or a folder or file of this machine), `format` = `json`, `csv` or `raw`, the options
@@ -24,6 +26,7 @@ mod committer;
 mod completion;
 mod files;
 mod lookup;
+mod metadata;
 mod options;
 mod partitions;
 mod parts;
@@ -46,6 +49,7 @@ use crate::options::{Options, invalid};
 use committer::{Completing, PartCommitter};
 use files::Files;
 use lookup::FileLookup;
+use metadata::FileColumns;
 use options::{FileFormat, FilesystemOptions};
 use rows::Reading;
 use source::FileSource;
@@ -87,7 +91,8 @@ impl Connector for Filesystem {
 /// The files of a table that is read, and how they are.
 fn opened(table: &Table, schema: SchemaRef, options: &FilesystemOptions) -> Result<(Arc<Files>, Reading)> {
     let FilesystemOptions { storage, format, partitioning, .. } = options.clone();
-    let reading = Reading { table: table.clone(), schema, format, partitioning };
+    let told = FileColumns::new(table, &schema)?;
+    let reading = Reading { table: table.clone(), schema, format, partitioning, told };
     reading.check()?;
     Ok((Arc::new(Files::open(&table.name, &storage)?), reading))
 }

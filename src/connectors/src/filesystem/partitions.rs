@@ -93,7 +93,7 @@ impl Partitioning {
 
     /// The rows of a file with the columns that stand in its folder's name. `schema` is of all that are wanted.
     pub fn completed(&self, stored: &RecordBatch, schema: &SchemaRef, folder: &str) -> Result<RecordBatch, ArrowError> {
-        if self.is_none() {
+        if stored.schema_ref() == schema {
             return Ok(stored.clone());
         }
         let values = self.values(folder);

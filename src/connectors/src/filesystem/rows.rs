@@ -10,6 +10,7 @@ use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::Table;
 
 use super::files::{File, Files};
+use super::metadata::{About, FileColumns};
 use super::options::FileFormat;
 use super::partitions::Partitioning;
 use super::records::{Quoting, records};
@@ -31,6 +32,7 @@ pub struct Reading {
     pub schema: SchemaRef,
     pub format: FileFormat,
     pub partitioning: Partitioning,
+    pub told: FileColumns,
 }
 
 enum RowDecoder {
@@ -47,7 +49,9 @@ impl Reading {
 
     fn decoder(&self) -> Result<RowDecoder> {
         let table = &self.table;
-        let schema = Arc::new(self.schema.project(&self.partitioning.stored(&self.schema)).map_err(|error| {
+        let mut stored = self.partitioning.stored(&self.schema);
+        stored.retain(|place| !self.told.contain(self.schema.field(*place).name()));
+        let schema = Arc::new(self.schema.project(&stored).map_err(|error| {
             let message = format!("its columns cannot be told apart: {error}");
             invalid(table, message, "please report this with the table's columns")
         })?);
@@ -100,6 +104,8 @@ pub struct FileRows {
     folder: String,
     schema: SchemaRef,
     partitioning: Partitioning,
+    told: FileColumns,
+    about: About,
     decoder: RowDecoder,
     quoting: Option<Quoting>,
     /// What has been read and not yet decoded, and where in the file it begins.
@@ -124,6 +130,8 @@ impl FileRows {
             folder: below.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string()),
             schema: reading.schema.clone(),
             partitioning: reading.partitioning.clone(),
+            about: files.about(&file, reading.told.have_times())?,
+            told: reading.told.clone(),
             files,
             file,
             decoder: reading.decoder()?,
@@ -151,7 +159,11 @@ impl FileRows {
         let bytes = &self.bytes;
         let rows = self.decoder.decode(taken.iter().map(|range| &bytes[range.clone()]));
         let rows = rows.map_err(|bad| undecodable(&self.files, &self.file, self.at, taken, &bad))?;
-        let rows = self.partitioning.completed(&rows, &self.schema, &self.folder).map_err(|error| Problem {
+        let rows = self.told.beside(&rows, &self.about).and_then(|rows| {
+            // Partition columns come out of the folder's name.
+            self.partitioning.completed(&rows, &self.schema, &self.folder)
+        });
+        let rows = rows.map_err(|error| Problem {
             kind: ProblemKind::UndecodableRecord,
             object: self.files.table().to_string(),
             message: format!("the folder of `{}` does not fit the table: {error}", self.file.path),

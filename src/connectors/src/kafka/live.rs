@@ -12,11 +12,13 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tidemill_engine::connector::{Prepared, Result, SinkStats, SinkWriter};
 use tidemill_model::CheckpointId;
 
+use super::beside;
 use super::client::{Context, create_with, fetch_partitions};
 use super::delivery::{DeliveryContext, Outstanding};
 use super::options::{Guarantee, KafkaOptions};
 use super::records::RecordEncoder;
 use super::trouble::Trouble;
+use crate::frames::Beside;
 use std::sync::Arc;
 
 /// Records in librdkafka's queue (it takes 100 000) beyond which the writer asks for a pause.
@@ -43,6 +45,7 @@ pub struct LiveWriter {
 
 struct Waiting {
     interval: usize,
+    beside: Beside,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
 }
@@ -78,7 +81,8 @@ impl LiveWriter {
     fn drain(&mut self) -> Result<()> {
         while let Some(record) = self.waiting.front() {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
-            if !send(&self.producer, &self.topic, record.interval, key, value, &self.trouble)? {
+            let record = beside::record(&self.topic, record.interval, key, value, &record.beside);
+            if !send(&self.producer, record, &self.trouble)? {
                 break;
             }
             self.waiting.pop_front();
@@ -92,20 +96,14 @@ impl LiveWriter {
 }
 
 /// False if librdkafka's queue is full.
-fn send(
-    producer: &DeliveringProducer,
-    topic: &str,
-    interval: usize,
-    key: Option<&[u8]>,
-    value: Option<&[u8]>,
-    trouble: &Trouble,
-) -> Result<bool> {
-    let mut record = BaseRecord::with_opaque_to(topic, interval);
-    (record.key, record.payload) = (key, value);
+fn send(producer: &DeliveringProducer, record: BaseRecord<'_, [u8], [u8], usize>, trouble: &Trouble) -> Result<bool> {
     match producer.send(record) {
         Ok(()) => Ok(true),
         Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),
-        Err((error, _)) => Err(trouble.problem_of(format!("failed to write a record to `{topic}`: {error}"))),
+        Err((error, record)) => {
+            let topic = record.topic;
+            Err(trouble.problem_of(format!("failed to write a record to `{topic}`: {error}")))
+        }
     }
 }
 
@@ -121,7 +119,7 @@ impl SinkWriter for LiveWriter {
         self.check()?;
         self.drain()?;
         let (records, interval) = (self.records.clone(), self.interval);
-        records.each(rows, |write_key, write_value| {
+        records.each(rows, |beside, write_key, write_value| {
             self.key.clear();
             self.value.clear();
             let has_key = write_key.map(|write| write(&mut self.key)).is_some();
@@ -130,11 +128,10 @@ impl SinkWriter for LiveWriter {
             self.outstanding().add(interval);
             let key = has_key.then_some(self.key.as_slice());
             let value = has_value.then_some(self.value.as_slice());
-            let sent =
-                self.waiting.is_empty() && send(&self.producer, &self.topic, interval, key, value, &self.trouble)?;
-            if !sent {
+            let record = beside::record(&self.topic, interval, key, value, beside);
+            if !self.waiting.is_empty() || !send(&self.producer, record, &self.trouble)? {
                 let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
-                self.waiting.push_back(Waiting { interval, key, value });
+                self.waiting.push_back(Waiting { interval, beside: beside.clone(), key, value });
             }
             Ok(())
         })?;

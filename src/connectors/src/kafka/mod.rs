@@ -21,6 +21,10 @@
 //! | `key.fields`, `key.format` | written records have these columns as key; `;` between names, `json` | no key |
 //! | `value.fields-include` | `ALL`, `EXCEPT_KEY` (sinks only): whether the value repeats the key's columns | `ALL` |
 //!
+//! **Metadata** (columns declared with METADATA): `topic`, `partition`, `headers`, `leader-epoch`, `offset`, `timestamp` and
+//! `timestamp-type` are read; `timestamp` and `headers` are written, too. With debezium-json there are also
+//! `value.ingestion-timestamp` and `value.source.*`; see [`tidemill_plan::metadata`].
+//!
 //! **Where reading starts.** Positions live in snapshots, so this is only about a first start. Flink's default is
 //! `group-offsets`, which fails there unless `properties.group.id` is set. Here the default is `group-offsets` with a
 //! group, and `earliest-offset` without one. A partition for which the group has no offset starts at the earliest
@@ -32,10 +36,12 @@
 //!
 //! **What is not there.** TLS and SASL (this build of librdkafka has neither), zstd, topic lists and patterns.
 
+mod beside;
 mod client;
 mod config;
 mod delivery;
 mod live;
+mod metadata;
 mod offsets;
 mod options;
 mod outbox;

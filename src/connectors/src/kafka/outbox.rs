@@ -24,12 +24,13 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tidemill_engine::connector::{Committer, Prepared, Result, SinkStats, SinkWriter};
 use tidemill_model::CheckpointId;
 use tidemill_model::status::{Problem, ProblemKind};
 
+use super::beside::record;
 use super::client::{Context, create, create_with, retry};
 use super::delivery::{DeliveryContext, Outstanding};
 use super::records::RecordEncoder;
@@ -63,7 +64,8 @@ impl OutboxWriter {
 impl SinkWriter for OutboxWriter {
     fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let before = self.staged.len();
-        self.records.each(rows, |key, value| {
+        self.records.each(rows, |beside, key, value| {
+            frames::append_beside(&mut self.staged, beside);
             frames::append(&mut self.staged, key, value);
             Ok(())
         })?;
@@ -279,9 +281,7 @@ impl Open {
             })?;
             self.producer.context().outstanding.add(0);
             loop {
-                let mut record = BaseRecord::with_opaque_to(topic, 0);
-                (record.key, record.payload) = (frame.key, frame.value);
-                match self.producer.send(record) {
+                match self.producer.send(record(topic, 0, frame.key, frame.value, &frame.beside)) {
                     Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
                         if Instant::now() < deadline =>

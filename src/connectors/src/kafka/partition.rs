@@ -1,10 +1,12 @@
 //! A partition being read: the messages that wait, how far it has been read, and where it ends.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::metadata::MetadataColumns;
 use super::offsets::Range;
 use super::queue::{Messages, PartitionQueue, Topic};
 use super::records::{Record, RecordDecoder};
@@ -18,6 +20,7 @@ pub struct Partition {
     /// None once the partition has been read to its end.
     pub queue: Option<PartitionQueue>,
     pub decoder: RecordDecoder,
+    pub metadata: Arc<MetadataColumns>,
     pub range: Range,
     /// The time of the newest message read.
     pub newest_ms: Option<i64>,
@@ -31,13 +34,18 @@ pub struct Run {
 }
 
 impl Partition {
-    pub fn new(topic: &Rc<Topic>, range: Range, decoder: RecordDecoder) -> std::result::Result<Self, RDKafkaErrorCode> {
+    pub fn new(
+        topic: &Rc<Topic>,
+        range: Range,
+        decoder: RecordDecoder,
+        metadata: Arc<MetadataColumns>,
+    ) -> std::result::Result<Self, RDKafkaErrorCode> {
         let at_end = range.end.is_some_and(|end| range.next >= end);
         let queue = match at_end {
             true => None,
             false => Some(PartitionQueue::start(topic, range.partition, range.next)?),
         };
-        Ok(Self { messages: Messages::default(), queue, decoder, range, newest_ms: None })
+        Ok(Self { messages: Messages::default(), queue, decoder, metadata, range, newest_ms: None })
     }
 
     /// The messages from the front up to the next event, the partition's end or a batch's size.
@@ -55,9 +63,17 @@ impl Partition {
     }
 
     pub fn decode(&mut self, messages: usize) -> std::result::Result<RecordBatch, BadMessage> {
-        self.decoder.decode(
-            self.messages.iter().take(messages).map(|message| Record { key: message.key(), value: message.value() }),
-        )
+        let messages = self.messages.iter().take(messages);
+        let records = messages.clone().map(|message| Record { key: message.key(), value: message.value() });
+        if self.metadata.is_empty() {
+            return self.decoder.decode(records, |_| {});
+        }
+        let mut decoded = Vec::new();
+        let rows = self.decoder.decode(records, |index| decoded.push(index))?;
+        let messages: Vec<_> = messages.collect();
+        let of_rows = decoded.into_iter().map(|index| messages[index]);
+        let completed = self.metadata.beside(&rows, of_rows);
+        completed.map_err(|error| BadMessage { index: 0, reason: error.to_string() })
     }
 
     /// Notes that a run is out. A message beyond the end, in front of all others, ends the partition.

@@ -7,22 +7,24 @@
 //! Lifetimes, which librdkafka demands and `Drop` keeps: messages before their queue, queues before their topic, topics
 //! before the client.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_consume_start_queue, rd_kafka_consume_stop, rd_kafka_get_watermark_offsets,
-    rd_kafka_last_error, rd_kafka_message_destroy, rd_kafka_message_t, rd_kafka_message_timestamp,
-    rd_kafka_queue_destroy, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_timestamp_type_t, rd_kafka_topic_destroy,
-    rd_kafka_topic_new, rd_kafka_topic_t,
+    rd_kafka_header_get_all, rd_kafka_last_error, rd_kafka_message_destroy, rd_kafka_message_headers,
+    rd_kafka_message_leader_epoch, rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_queue_destroy,
+    rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_timestamp_type_t, rd_kafka_topic_destroy, rd_kafka_topic_new,
+    rd_kafka_topic_t,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client::Context;
+use super::metadata::{Around, SetBy};
 
 /// A topic of a client.
 pub struct Topic {
@@ -190,9 +192,55 @@ impl<'a> Message<'a> {
 
     /// Milliseconds since 1970, as producer or broker set it.
     pub fn timestamp_ms(self) -> Option<i64> {
+        self.timestamp().map(|(time, _)| time)
+    }
+
+    fn timestamp(self) -> Option<(i64, SetBy)> {
         let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive.
         let time = unsafe { rd_kafka_message_timestamp(self.0, &mut kind) };
-        (kind != rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && time >= 0).then_some(time)
+        let set_by = match kind {
+            rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => return None,
+            rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => SetBy::Producer,
+            rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => SetBy::Broker,
+        };
+        (time >= 0).then_some((time, set_by))
+    }
+
+    /// What is told beside key and value. Headers have to be taken apart, so they are only told if they are asked for.
+    pub fn around(self, with_headers: bool) -> Around<'a> {
+        // SAFETY: the message is alive.
+        let epoch = unsafe { rd_kafka_message_leader_epoch(self.0) };
+        Around {
+            partition: self.0.partition,
+            offset: self.0.offset,
+            timestamp: self.timestamp(),
+            leader_epoch: (epoch >= 0).then_some(epoch),
+            headers: if with_headers { self.headers() } else { Vec::new() },
+        }
+    }
+
+    fn headers(self) -> Vec<(String, Option<&'a [u8]>)> {
+        let mut headers = std::ptr::null_mut();
+        let mut all = Vec::new();
+        // SAFETY: the message is alive and keeps its headers; the place can be written.
+        let found = unsafe { rd_kafka_message_headers(self.0, &mut headers) };
+        if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return all;
+        }
+        loop {
+            let (mut name, mut value, mut length) = (std::ptr::null(), std::ptr::null(), 0);
+            // SAFETY: the headers are alive as long as the message; the places can be written. A name ends with a zero,
+            // and `length` bytes lie at a value that is there.
+            unsafe {
+                let found = rd_kafka_header_get_all(headers, all.len(), &mut name, &mut value, &mut length);
+                if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    return all;
+                }
+                let name = CStr::from_ptr(name).to_string_lossy().into_owned();
+                let value = (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast(), length));
+                all.push((name, value));
+            }
+        }
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::array::RecordBatch;
-use arrow_schema::SchemaRef;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -20,6 +19,7 @@ use tidemill_plan::Table;
 
 use super::client::{Context, create, fetch_partitions};
 use super::config::group_client;
+use super::metadata::MetadataColumns;
 use super::offsets::{Offsets, Range, position, read_position};
 use super::options::KafkaOptions;
 use super::partition::Partition;
@@ -36,7 +36,7 @@ const EVENTS_EVERY: Duration = Duration::from_millis(50);
 pub struct ReaderTable {
     pub application: String,
     pub table: Table,
-    pub schema: SchemaRef,
+    pub metadata: Arc<MetadataColumns>,
     pub options: Arc<KafkaOptions>,
     pub client: Arc<BaseConsumer<Context>>,
     pub trouble: Trouble,
@@ -66,8 +66,8 @@ enum Read {
 
 impl ReaderTable {
     fn partition(&self, topic: &Rc<Topic>, range: Range) -> Result<Partition> {
-        let decoder = RecordDecoder::new(&self.table, self.schema.clone(), &self.options, BATCH_ROWS)?;
-        Partition::new(topic, range, decoder).map_err(|error| self.failed(error))
+        let decoder = RecordDecoder::new(&self.table, self.metadata.recorded(), &self.options, BATCH_ROWS)?;
+        Partition::new(topic, range, decoder, self.metadata.clone()).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: RDKafkaErrorCode) -> Problem {

@@ -12,6 +12,7 @@ use tidemill_plan::Table;
 
 use super::client::{Context, OPEN_TIMEOUT, create, fetch_partitions, retry};
 use super::config;
+use super::metadata::MetadataColumns;
 use super::offsets::position;
 use super::options::{KafkaOptions, Records};
 use super::reader::{KafkaReader, ReaderTable};
@@ -21,7 +22,7 @@ use crate::options::invalid;
 
 pub struct KafkaSource {
     table: Table,
-    schema: SchemaRef,
+    metadata: Arc<MetadataColumns>,
     options: Arc<KafkaOptions>,
     application: String,
     trouble: Trouble,
@@ -33,11 +34,12 @@ impl KafkaSource {
             let message = "a table with `value.fields-include` = `EXCEPT_KEY` can only be written";
             return Err(invalid(table, message, "declare another table for reading, whose values hold all columns"));
         }
-        // Refuses columns that JSON cannot fill, before any broker is asked.
-        RecordDecoder::new(table, schema.clone(), &options, 0)?;
+        let metadata = Arc::new(MetadataColumns::new(table, schema, &options.topic)?);
+        // Refuses columns that the format cannot fill, before any broker is asked.
+        RecordDecoder::new(table, metadata.recorded(), &options, 0)?;
         let trouble = source_trouble(table, &options);
         let application = context.application.clone();
-        let source = Self { table: table.clone(), schema, options: Arc::new(options), application, trouble };
+        let source = Self { table: table.clone(), metadata, options: Arc::new(options), application, trouble };
         // Likewise properties that librdkafka does not take.
         source.client()?;
         Ok(source)
@@ -73,7 +75,7 @@ impl Source for KafkaSource {
         let table = ReaderTable {
             application: self.application.clone(),
             table: self.table.clone(),
-            schema: self.schema.clone(),
+            metadata: self.metadata.clone(),
             options: self.options.clone(),
             client: Arc::new(create(&config, &trouble)?),
             trouble,

@@ -7,5 +7,6 @@
 #![cfg(all(feature = "kafka", feature = "generator"))]
 
 mod broker;
+mod metadata;
 mod reading;
 mod writing;

@@ -204,7 +204,8 @@ pub struct Column {
     /// The column's name.
     #[schemars(length(min = 1, max = 255))]
     pub name: String,
-    /// A SQL type, such as `STRING`, `BIGINT`, `DOUBLE`, `BOOLEAN`, `TIMESTAMP(3)`, `TIMESTAMP_LTZ(3)`.
+    /// A SQL type, such as `STRING`, `BIGINT`, `DOUBLE`, `BOOLEAN`, `TIMESTAMP(3)`, `TIMESTAMP_LTZ(3)`. What comes beside
+    /// a record is told by METADATA behind it, as in CREATE TABLE. Example: `TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub type_: Option<String>,

@@ -67,6 +67,11 @@ pub(crate) fn assign_written(value: Typed, to: &DataType, span: Span) -> Option<
     assign(value, to, span)
 }
 
+/// The value as of this type, if it can be cast at all.
+pub(crate) fn cast_to(value: Typed, to: &DataType, span: Span) -> Result<Typed> {
+    explicit(value, &SqlType::of(to), OnError::Fail, span)
+}
+
 /// VARCHAR(n) cuts, CHAR(n) also fills up with spaces.
 fn shortened(value: Typed, length: u64, padded: bool) -> Typed {
     let nullable = value.nullable;

@@ -11,7 +11,7 @@ mod operator;
 mod scope;
 mod typed;
 
-pub(crate) use cast::assign_written;
+pub(crate) use cast::{assign_written, cast_to};
 pub(crate) use expression::{Binder, Grouping};
 pub(crate) use function::{
     AGGREGATES, EXTRACTS, SPECIAL, aggregate_function, is_aggregate, positional, refuse_clauses,

@@ -51,7 +51,9 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
                 let more = idle.into_iter().chain(aligned).chain(future);
                 std::iter::once(format!("watermark: {}", text(&watermark.expression, input))).chain(more)
             });
-            watermark.collect()
+            let told = &source.table.metadata;
+            let told = input.fields().iter().filter_map(|field| Some((field.name(), told.get(field.name())?)));
+            told.map(|(column, key)| format!("metadata: {column} from {key}")).chain(watermark).collect()
         }
         NodeKind::Calc(calc) => calculation(calc, input),
         NodeKind::Expand(expand) => expand

@@ -8,7 +8,8 @@ use super::columns::{Origin, origins, reads, renumber, with_calls};
 use crate::expressions::{columns, substitute};
 use crate::relation::{Field, Node, Relation};
 
-/// The physical columns to read of each table, by its name: all that any part of the application needs.
+/// The columns to read of each table, by its name, of those that its connector delivers: all that any part of the
+/// application needs.
 pub(crate) type ScanColumns = BTreeMap<String, BTreeSet<usize>>;
 
 /// Notes which columns of which tables a relation needs for these columns of its own.
@@ -19,6 +20,10 @@ pub(crate) fn needed_of_tables(relation: &Relation, needed: &BTreeSet<usize>, ta
             read.extend(needed.iter().map(|place| scanned[*place]));
             read.extend(table.watermark.iter().flat_map(|watermark| columns(&watermark.expression)));
             read.extend(table.always_read());
+            // A record is there by what it holds, also where only what stands around it is read.
+            if read.first().is_some_and(|place| *place >= table.physical.len()) {
+                read.insert(0);
+            }
         }
         Node::Calc { input, filter, projection } => {
             needed_of_tables(input, &needed_below(filter.as_ref(), projection, input, needed), tables);

@@ -228,9 +228,10 @@ fn by_looking_up(
     let wide = left.fields.len();
     let shift = |place: usize| Expression::Column(if place < width { place } else { place - width + wide });
     let condition = conjunction(rest).map(|condition| substitute(&condition, &shift));
-    let fields = left.fields.iter().chain(&table.physical).cloned().collect();
+    let delivered = table.delivered();
+    let fields = left.fields.iter().chain(&delivered).cloned().collect();
     let table_schema =
-        table.physical.iter().map(|field| arrow_schema::Field::new(&field.name, field.data_type.clone(), true));
+        delivered.iter().map(|field| arrow_schema::Field::new(&field.name, field.data_type.clone(), true));
     let lookup = LookupJoin {
         kind,
         table: table.table.clone(),
@@ -284,7 +285,8 @@ mod tests {
         let options = std::collections::BTreeMap::new();
         let table =
             tidemill_plan::Table { name: "t".to_string(), connector: "c".to_string(), options, ..Default::default() };
-        Rc::new(Table { table, physical, columns, primary_key: Vec::new(), watermark: None, in_catalog: false }).scan()
+        let (metadata, primary_key) = (Vec::new(), Vec::new());
+        Rc::new(Table { table, physical, metadata, columns, primary_key, watermark: None, in_catalog: false }).scan()
     }
 
     fn compare(left: Expression, operator: BinaryOperator, right: Expression) -> Expression {

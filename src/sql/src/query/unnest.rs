@@ -181,7 +181,8 @@ mod tests {
             let (connector, options) = ("c".to_string(), std::collections::BTreeMap::new());
             let table = tidemill_plan::Table { name: name.to_string(), connector, options, ..Default::default() };
             let (primary_key, in_catalog) = (Vec::new(), false);
-            Ok(Rc::new(Table { table, physical, columns, primary_key, watermark: None, in_catalog }).scan())
+            let metadata = Vec::new();
+            Ok(Rc::new(Table { table, physical, metadata, columns, primary_key, watermark: None, in_catalog }).scan())
         }
     }
 

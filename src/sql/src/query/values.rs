@@ -68,6 +68,7 @@ fn numbered(rows: usize) -> Relation {
     let table = Table {
         table,
         physical: vec![number.clone()],
+        metadata: Vec::new(),
         columns: vec![(number, Expression::Column(0))],
         primary_key: Vec::new(),
         watermark: None,

@@ -212,15 +212,27 @@ fn parse_column(parser: &mut Parser<'static>, table: &mut CreateTable) -> Result
             not_null = true;
         } else if words(parser, &["PRIMARY", "KEY"]) {
             set_primary_key(parser, table, vec![name.clone()], next.span)?;
-        } else if words(parser, &["METADATA"]) {
-            let remedy = "leave the column out, or have the producer write the value into the record";
-            return Err(SqlError::new(next.span, "metadata columns are not supported", remedy));
         } else if !words(parser, &["NULL"]) {
             break;
         }
     }
+    let kind = parse_origin(parser, ColumnSyntax::Physical { data_type, span, not_null })?;
     skip_comment(parser)?;
-    Ok(Column { name, kind: ColumnSyntax::Physical { data_type, span, not_null } })
+    Ok(Column { name, kind })
+}
+
+/// `METADATA FROM 'key' VIRTUAL` behind a column's type, if it is there.
+fn parse_origin(parser: &mut Parser<'static>, column: ColumnSyntax) -> Result<ColumnSyntax> {
+    let ColumnSyntax::Physical { data_type, span, not_null } = column else { return Ok(column) };
+    if !words(parser, &["METADATA"]) {
+        return Ok(ColumnSyntax::Physical { data_type, span, not_null });
+    }
+    let key = match parser.parse_keyword(Keyword::FROM) {
+        true => Some(parse_string(parser, "the metadata's key in single quotes")?),
+        false => None,
+    };
+    let is_virtual = words(parser, &["VIRTUAL"]);
+    Ok(ColumnSyntax::Metadata { data_type, span, not_null, key, is_virtual })
 }
 
 fn parse_type(parser: &mut Parser<'static>) -> Result<(DataType, bool)> {
@@ -228,13 +240,14 @@ fn parse_type(parser: &mut Parser<'static>) -> Result<(DataType, bool)> {
     Ok((data_type, words(parser, &["NOT", "NULL"])))
 }
 
-/// The type of a catalog table's column, such as `STRING NOT NULL`.
+/// The type of a catalog table's column, such as `STRING NOT NULL` or `TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'`.
 pub(crate) fn parse_column_type(text: &str) -> Result<ColumnSyntax> {
     let mut parser = parser_of(tokens::rewrite(tokens::tokenize(text)?));
     let span = parser.peek_token_ref().span;
     let (data_type, not_null) = parse_type(&mut parser)?;
+    let column = parse_origin(&mut parser, ColumnSyntax::Physical { data_type, span, not_null })?;
     match parser.peek_token().token {
-        Token::EOF => Ok(ColumnSyntax::Physical { data_type, span, not_null }),
+        Token::EOF => Ok(column),
         other => Err(SqlError::new(span, format!("`{other}` is not a part of a type"), "give the type alone")),
     }
 }

@@ -112,8 +112,20 @@ pub(crate) struct Column {
 
 #[derive(Clone, Debug)]
 pub(crate) enum ColumnSyntax {
-    Physical { data_type: DataType, span: Span, not_null: bool },
+    Physical {
+        data_type: DataType,
+        span: Span,
+        not_null: bool,
+    },
     Computed(Box<Expr>),
+    /// `type METADATA FROM 'key' VIRTUAL`; without a key it is the column's name. A virtual one is only read.
+    Metadata {
+        data_type: DataType,
+        span: Span,
+        not_null: bool,
+        key: Option<String>,
+        is_virtual: bool,
+    },
 }
 
 /// `WATERMARK FOR column AS expression`.

@@ -169,3 +169,34 @@ fn a_record_that_cannot_be_read_fails_or_is_counted() {
     read(&mut *skipping, 1);
     assert_eq!(skipping.stats().undecodable, 1);
 }
+
+#[test]
+fn rows_tell_of_their_file_beside_what_stands_in_it_and_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &[("day=2/a.csv", "1\n2\n")]);
+    let modified = std::fs::metadata(folder.path().join("day=2/a.csv")).unwrap().modified().unwrap();
+    let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let uri = format!("file://{}", folder.path().display());
+    let mut table = table(&[("path", uri.as_str()), ("format", "csv")]);
+    table.partition_keys = vec!["day".to_string()];
+    let time = DataType::Timestamp(arrow_schema::TimeUnit::Millisecond, Some("UTC".into()));
+    let told = [
+        ("name", "file.name", DataType::Utf8),
+        ("path", "file.path", DataType::Utf8),
+        ("size", "file.size", DataType::Int64),
+        ("at", "file.modification-time", time),
+    ];
+    let mut fields = vec![Field::new("n", DataType::Int64, true), Field::new("day", DataType::Int32, true)];
+    for (column, key, data_type) in told {
+        table.metadata.insert(column.to_string(), key.to_string());
+        fields.push(Field::new(column, data_type, true));
+    }
+    let source = Filesystem.source(&table, Arc::new(Schema::new(fields)), &context()).unwrap();
+    let Polled::Batch { rows, .. } = next(&mut *reader(&*source)) else { panic!("no rows") };
+    let text = |column: usize| rows.column(column).as_string::<i32>().value(1).to_string();
+    assert_eq!((text(2), text(3)), ("a.csv".to_string(), format!("file:{}/day=2/a.csv", folder.path().display())));
+    let number = |column: usize| {
+        arrow::compute::cast(rows.column(column), &DataType::Int64).unwrap().as_primitive::<Int64Type>().value(1)
+    };
+    assert_eq!([0, 1, 4, 5].map(number), [2, 2, 4, modified]);
+}

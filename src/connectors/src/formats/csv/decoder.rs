@@ -39,6 +39,15 @@ impl CsvDecoder {
 
     /// The rows of these lines. Empty lines are none.
     pub fn decode<'m>(&mut self, lines: impl Iterator<Item = &'m [u8]>) -> Result<RecordBatch, BadMessage> {
+        self.decode_noting(lines, |_| {})
+    }
+
+    /// Likewise, and tells for each row which line it is of.
+    pub fn decode_noting<'m>(
+        &mut self,
+        lines: impl Iterator<Item = &'m [u8]>,
+        mut note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         for (index, line) in lines.enumerate() {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -46,7 +55,10 @@ impl CsvDecoder {
                 continue;
             }
             match self.append(line) {
-                Ok(()) => self.rows += 1,
+                Ok(()) => {
+                    self.rows += 1;
+                    note(index);
+                }
                 Err(reason) => {
                     self.columns.iter_mut().for_each(|column| column.truncate(self.rows));
                     if !self.options.ignore_parse_errors {

@@ -8,6 +8,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::{Change, Table};
 
+use super::captured::{CapturedColumns, Taken, Untold};
 use super::{Record, picked, with_changes};
 use crate::formats::json::JsonOptions;
 use crate::formats::json::decoder::{BadMessage, Decoder};
@@ -17,14 +18,16 @@ pub struct DebeziumDecoder {
     wrapper: Option<Decoder>,
     envelope: Decoder,
     rows: Decoder,
+    captured: CapturedColumns,
     skips_bad: bool,
     refused: u64,
 }
 
 /// A row before or after a change.
 struct Image<'a> {
-    /// The place of its record.
+    /// The place of its record, and that of its envelope among those that could be read.
     index: usize,
+    envelope: usize,
     text: &'a str,
     change: Change,
 }
@@ -38,14 +41,17 @@ impl DebeziumDecoder {
         capacity: usize,
     ) -> TableResult<Self> {
         let outer = JsonOptions { fail_on_missing_field: false, ..options };
-        let texts = |names: &[&str]| {
-            let fields = names.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+        let captured = CapturedColumns::new(table, schema)?;
+        let parts = |texts: &[&str], more: Vec<Field>| {
+            let fields = texts.iter().map(|name| Field::new(*name, DataType::Utf8, true)).chain(more);
             Decoder::new(table, Arc::new(Schema::new(fields.collect::<Vec<_>>())), outer, capacity)
         };
+        let wrapped: &[&str] = if captured.have_schema() { &["payload", "schema"] } else { &["payload"] };
         Ok(Self {
-            wrapper: with_schema.then(|| texts(&["payload"])).transpose()?,
-            envelope: texts(&["before", "after", "op"])?,
-            rows: Decoder::new(table, schema, options, capacity)?,
+            wrapper: with_schema.then(|| parts(wrapped, Vec::new())).transpose()?,
+            envelope: parts(&["before", "after", "op"], captured.fields())?,
+            rows: Decoder::new(table, captured.stored(), options, capacity)?,
+            captured,
             skips_bad: options.ignore_parse_errors,
             refused: 0,
         })
@@ -56,17 +62,28 @@ impl DebeziumDecoder {
         wrapper + self.envelope.undecodable() + self.rows.undecodable() + self.refused
     }
 
-    pub fn decode<'m>(&mut self, records: impl Iterator<Item = Record<'m>>) -> Result<RecordBatch, BadMessage> {
+    /// Tells for each row which record it is of.
+    pub fn decode<'m>(
+        &mut self,
+        records: impl Iterator<Item = Record<'m>>,
+        note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         let mut indices = Vec::new();
         let values = records.map(|record| record.value.unwrap_or_default());
+        let mut schemas = None;
         let envelopes = match &mut self.wrapper {
             None => self.envelope.decode_noting(values, |index| indices.push(index))?,
             Some(wrapper) => {
                 let mut wrapped = Vec::new();
-                let payloads = wrapper.decode_noting(values, |index| wrapped.push(index))?;
-                let payloads: &StringArray = payloads.column(0).as_string();
+                let wrappers = wrapper.decode_noting(values, |index| wrapped.push(index))?;
+                let payloads: &StringArray = wrappers.column(0).as_string();
                 let values = payloads.iter().map(|payload| payload.unwrap_or_default().as_bytes());
-                let inner = self.envelope.decode_noting(values, |index| indices.push(wrapped[index]));
+                let mut places = Vec::new();
+                let inner = self.envelope.decode_noting(values, |place| places.push(place));
+                let texts: Option<&StringArray> = wrappers.column_by_name("schema").map(|texts| texts.as_string());
+                let text = |texts: &StringArray, place| texts.is_valid(place).then(|| texts.value(place).to_string());
+                schemas = texts.map(|texts| places.iter().map(|place| text(texts, *place)).collect());
+                indices = places.into_iter().map(|place| wrapped[place]).collect();
                 inner.map_err(|bad| BadMessage { index: wrapped[bad.index], ..bad })?
             }
         };
@@ -82,8 +99,17 @@ impl DebeziumDecoder {
             .collect();
         let is_whole = |place: &usize| !broken.contains(&images[*place].index);
         let kept = (0..decoded.len()).filter(|row| is_whole(&decoded[*row]));
-        let changes = decoded.iter().filter(|place| is_whole(place)).map(|place| images[*place].change as i8);
-        with_changes(&picked(rows, kept)?, changes.collect())
+        let rows = picked(rows, kept)?;
+        let whole: Vec<&Image<'_>> =
+            decoded.iter().filter(|place| is_whole(place)).map(|place| &images[*place]).collect();
+        let of: Vec<usize> = whole.iter().map(|image| image.envelope).collect();
+        let completed = self.captured.completed(&rows, &Taken { envelopes: &envelopes, schemas }, &of);
+        let rows = completed.map_err(|Untold { envelope, reason }| {
+            let index = indices.get(envelope).copied().unwrap_or_default();
+            BadMessage { index, reason }
+        })?;
+        whole.iter().map(|image| image.index).for_each(note);
+        with_changes(&rows, whole.iter().map(|image| image.change as i8).collect())
     }
 
     fn images<'a>(&mut self, envelopes: &'a RecordBatch, indices: &[usize]) -> Result<Vec<Image<'a>>, BadMessage> {
@@ -97,6 +123,7 @@ impl DebeziumDecoder {
                 Ok(changed) => {
                     images.extend(changed.into_iter().flatten().map(|(text, change)| Image {
                         index: *index,
+                        envelope: row,
                         text,
                         change,
                     }));

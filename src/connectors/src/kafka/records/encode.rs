@@ -1,5 +1,7 @@
 //! Rows to the key and value of records.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow_schema::SchemaRef;
@@ -8,15 +10,18 @@ use tidemill_engine::connector::Result;
 use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{Change, Table};
 
+use super::super::beside::BesideColumns;
 use super::super::options::{KafkaOptions, Records, Values};
 use crate::formats::csv::{self, CsvEncoder, CsvRows};
 use crate::formats::json::encoder::{Encoder, Rows};
 use crate::formats::raw;
+use crate::frames::Beside;
 use crate::options::Options;
 
 pub struct RecordEncoder {
     table: String,
     records: Records,
+    beside: BesideColumns,
     value: ValueEncoder,
     key: Option<Encoder>,
 }
@@ -24,13 +29,14 @@ pub struct RecordEncoder {
 enum ValueEncoder {
     Json(Encoder),
     Csv(CsvEncoder),
-    Raw,
+    /// The one column.
+    Raw(Vec<usize>),
 }
 
 enum ValueRows<'a> {
     Json(Rows<'a>),
     Csv(CsvRows<'a>),
-    Raw(&'a RecordBatch),
+    Raw(RecordBatch),
 }
 
 impl ValueEncoder {
@@ -38,7 +44,7 @@ impl ValueEncoder {
         Ok(match self {
             Self::Json(encoder) => ValueRows::Json(encoder.rows(batch)?),
             Self::Csv(encoder) => ValueRows::Csv(encoder.rows(batch)?),
-            Self::Raw => ValueRows::Raw(batch),
+            Self::Raw(columns) => ValueRows::Raw(batch.project(columns)?),
         })
     }
 }
@@ -71,27 +77,31 @@ impl RecordEncoder {
                 .ok_or_else(|| Options::new(table).unknown(name, "column for `key.fields`", names.iter().copied()))
         };
         let keys = options.key_fields.iter().map(place).collect::<Result<Vec<_>>>()?;
-        let values = (0..names.len()).filter(|column| options.key_in_value || !keys.contains(column)).collect();
+        let beside = BesideColumns::new(table, schema)?;
+        let stored = (0..names.len()).filter(|column| !beside.contain(*column));
+        let values: Vec<usize> = stored.filter(|column| options.key_in_value || !keys.contains(column)).collect();
+        let written = Arc::new(schema.project(&values).map_err(|error| failed(&table.name, error))?);
         let value = match &options.values {
             Values::Json => ValueEncoder::Json(Encoder::new(schema, values, options.json)),
             Values::Csv(csv) => {
-                csv::check(table, schema)?;
+                csv::check(table, &written)?;
                 ValueEncoder::Csv(CsvEncoder::new(values, csv.clone()))
             }
             Values::Raw => {
-                raw::check(table, schema)?;
-                ValueEncoder::Raw
+                raw::check(table, &written)?;
+                ValueEncoder::Raw(values)
             }
         };
         let key = (!keys.is_empty()).then(|| Encoder::new(schema, keys, options.json));
-        Ok(Self { table: table.name.clone(), records: options.records, value, key })
+        Ok(Self { table: table.name.clone(), records: options.records, beside, value, key })
     }
 
-    /// Calls `record` with the writers of the key and value of each record, which has a value unless it deletes.
+    /// Calls `record` with what stands beside each record, and the writers of its key and value; it has a value unless it
+    /// deletes.
     pub fn each(
         &self,
         rows: &RecordBatch,
-        mut record: impl FnMut(Option<Write<'_>>, Option<Write<'_>>) -> Result<()>,
+        mut record: impl FnMut(&Beside, Option<Write<'_>>, Option<Write<'_>>) -> Result<()>,
     ) -> Result<()> {
         let mut values = self.value.rows(rows).map_err(|error| self.failed(error))?;
         let mut keys = self.key.as_ref().map(|key| key.rows(rows)).transpose().map_err(|error| self.failed(error))?;
@@ -118,20 +128,25 @@ impl RecordEncoder {
                 Records::Rows | Records::Upserts => values.write(row, out),
             };
             let value = has_value.then_some(&mut value as Write<'_>);
+            let beside = self.beside.of(rows, row)?;
             match &mut keys {
-                None => record(None, value)?,
-                Some(keys) => record(Some(&mut |out: &mut Vec<u8>| keys.write(row, out)), value)?,
+                None => record(&beside, None, value)?,
+                Some(keys) => record(&beside, Some(&mut |out: &mut Vec<u8>| keys.write(row, out)), value)?,
             }
         }
         Ok(())
     }
 
     fn failed(&self, error: impl std::fmt::Display) -> Problem {
-        Problem {
-            kind: ProblemKind::Internal,
-            object: self.table.clone(),
-            message: format!("failed to encode rows: {error}"),
-            remedy: "please report this with the table's columns".into(),
-        }
+        failed(&self.table, error)
+    }
+}
+
+fn failed(table: &str, error: impl std::fmt::Display) -> Problem {
+    Problem {
+        kind: ProblemKind::Internal,
+        object: table.to_string(),
+        message: format!("failed to encode rows: {error}"),
+        remedy: "please report this with the table's columns".into(),
     }
 }

@@ -1,5 +1,6 @@
 //! Between records and rows: which part of a record holds what, and what it says of the row.
 
+mod captured;
 mod debezium;
 mod encode;
 mod upserts;
@@ -57,13 +58,22 @@ impl RecordDecoder {
         })
     }
 
-    pub fn decode<'m>(&mut self, records: impl Iterator<Item = Record<'m>> + Clone) -> Result<RecordBatch, BadMessage> {
+    /// The rows of these records. Tells for each row which record it is of.
+    pub fn decode<'m>(
+        &mut self,
+        records: impl Iterator<Item = Record<'m>> + Clone,
+        mut note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         match self {
-            Self::Rows(decoder) => decoder.decode(records.map(|record| record.value.unwrap_or_default())),
-            Self::Csv(decoder) => decoder.decode(records.map(|record| record.value.unwrap_or_default())),
-            Self::Raw(schema) => raw::decode(schema, records.map(|record| record.value)),
-            Self::Upserts(decoder) => decoder.decode(records),
-            Self::Debezium(decoder) => decoder.decode(records),
+            Self::Rows(decoder) => decoder.decode_noting(records.map(|record| record.value.unwrap_or_default()), note),
+            Self::Csv(decoder) => decoder.decode_noting(records.map(|record| record.value.unwrap_or_default()), note),
+            Self::Raw(schema) => {
+                let rows = raw::decode(schema, records.map(|record| record.value))?;
+                (0..rows.num_rows()).for_each(&mut note);
+                Ok(rows)
+            }
+            Self::Upserts(decoder) => decoder.decode(records, note),
+            Self::Debezium(decoder) => decoder.decode(records, note),
         }
     }
 

@@ -37,7 +37,7 @@ fn check(table: &Table, records: &[(Option<&'static str>, Option<&'static str>)]
     let options = KafkaOptions::read(table).unwrap();
     let mut decoder = RecordDecoder::new(table, schema(), &options, 16).unwrap();
     let part = |text: &Option<&'static str>| text.map(str::as_bytes);
-    let rows = decoder.decode(records.iter().map(|(key, value)| Record { key: part(key), value: part(value) }));
+    let rows = decoder.decode(records.iter().map(|(key, value)| Record { key: part(key), value: part(value) }), |_| {});
     let found = match rows {
         Ok(rows) => lines("", &rows).unwrap().lines().map(|line| line[2..].to_string()).collect(),
         Err(bad) => vec![format!("{}: {}", bad.index, bad.reason)],
@@ -98,7 +98,7 @@ fn written(table: &Table) -> Vec<String> {
         })
     };
     encoder
-        .each(&rows, |key, value| {
+        .each(&rows, |_, key, value| {
             records.push(format!("{} {}", text(key), text(value)));
             Ok(())
         })
@@ -137,12 +137,12 @@ fn a_raw_record_is_one_value_and_null_is_none() {
     let text: SchemaRef = Arc::new(Schema::new(vec![Field::new("line", DataType::Utf8, true)]));
     let mut decoder = RecordDecoder::new(&table, text.clone(), &options, 16).unwrap();
     let values = [Some(b"a,\"".as_slice()), None, Some(b"")];
-    let rows = decoder.decode(values.into_iter().map(|value| Record { key: None, value })).unwrap();
+    let rows = decoder.decode(values.into_iter().map(|value| Record { key: None, value }), |_| {}).unwrap();
     assert_eq!(lines("", &rows).unwrap(), "> +I[a,\"]\n> +I[null]\n> +I[]\n");
     let mut written = Vec::new();
     let encoder = RecordEncoder::new(&table, &text, &options).unwrap();
     encoder
-        .each(&rows, |_, value| {
+        .each(&rows, |_, _, value| {
             written.push(value.map(|write| {
                 let mut out = Vec::new();
                 write(&mut out);
@@ -153,6 +153,86 @@ fn a_raw_record_is_one_value_and_null_is_none() {
         .unwrap();
     assert_eq!(written, values.map(|value| value.map(<[u8]>::to_vec)));
     let bad = [Some([0xff].as_slice())].into_iter().map(|value| Record { key: None, value });
-    assert!(decoder.decode(bad).unwrap_err().reason.contains("UTF-8"));
+    assert!(decoder.decode(bad, |_| {}).unwrap_err().reason.contains("UTF-8"));
     assert!(RecordDecoder::new(&table, schema(), &options, 16).err().unwrap().message.contains("one column"));
+}
+
+/// The table with these columns of metadata.
+fn telling(table: Table, metadata: &[(&str, &str, DataType)]) -> (Table, SchemaRef) {
+    let (mut table, mut fields) = (table, schema().fields().to_vec());
+    for (name, key, data_type) in metadata {
+        table.metadata.insert(name.to_string(), key.to_string());
+        fields.push(Arc::new(Field::new(*name, data_type.clone(), true)));
+    }
+    (table, Arc::new(Schema::new(fields)))
+}
+
+#[test]
+fn debezium_tells_where_a_change_comes_from() {
+    let ltz = DataType::Timestamp(arrow_schema::TimeUnit::Millisecond, Some("UTC".into()));
+    let metadata = [
+        ("captured", "value.ingestion-timestamp", ltz.clone()),
+        ("made", "value.source.timestamp", ltz),
+        ("db", "value.source.database", DataType::Utf8),
+        ("of", "value.source.properties", tidemill_plan::nested::map(DataType::Utf8, DataType::Utf8)),
+        ("form", "value.schema", DataType::Utf8),
+    ];
+    let (table, schema) = telling(debezium(&[("debezium-json.schema-include", "true")]), &metadata);
+    let mut decoder = RecordDecoder::new(&table, schema, &KafkaOptions::read(&table).unwrap(), 16).unwrap();
+    let source = r#"{"db":"shop","ts_ms":1500,"x":null}"#;
+    let update = format!(
+        r#"{{"schema":{{"v":1}},"payload":{{"before":{{"id":1}},"after":{{"id":2}},"op":"u","ts_ms":7,"source":{source}}}}}"#
+    );
+    let bare = r#"{"payload":{"after":{"id":3},"op":"c"}}"#.to_string();
+    let of_nothing = r#"{"payload":{"after":{"id":3},"op":"c","source":5}}"#.to_string();
+    let records =
+        |texts: &'static [String]| texts.iter().map(|text| Record { key: None, value: Some(text.as_bytes()) });
+    let mut of = Vec::new();
+    let rows = decoder.decode(records(vec![update, bare].leak()), |index| of.push(index)).unwrap();
+    let told = "1970-01-01T00:00:00.007Z, 1970-01-01T00:00:01.500Z, shop, {db=shop, ts_ms=1500, x=null}, {\"v\":1}";
+    let expected =
+        format!("> -U[null, 1, {told}]\n> +U[null, 2, {told}]\n> +I[null, 3, null, null, null, null, null]\n");
+    assert_eq!((lines("", &rows).unwrap(), of), (expected, vec![0, 0, 1]));
+    let bad = decoder.decode(records(vec![of_nothing].leak()), |_| {}).unwrap_err();
+    assert!(bad.reason.contains("its `source` is no object"), "{}", bad.reason);
+}
+
+#[test]
+fn time_and_headers_are_written_beside_key_and_value() {
+    let ltz = DataType::Timestamp(arrow_schema::TimeUnit::Millisecond, Some("UTC".into()));
+    let headers = tidemill_plan::nested::map(DataType::Utf8, DataType::Binary);
+    let plain = Table { primary_key: Vec::new(), ..table("kafka", &[("format", "csv")]) };
+    let (table, schema) = telling(plain, &[("at", "timestamp", ltz), ("h", "headers", headers)]);
+    let mut maps = arrow::array::MapBuilder::new(
+        Some(arrow::array::MapFieldNames { entry: "entries".into(), key: "keys".into(), value: "values".into() }),
+        arrow::array::StringBuilder::new(),
+        arrow::array::BinaryBuilder::new(),
+    );
+    maps.keys().append_value("a");
+    maps.values().append_null();
+    maps.append(true).unwrap();
+    maps.append(false).unwrap();
+    let written = |times: Vec<Option<i64>>| {
+        let times = arrow::array::TimestampMillisecondArray::from(times).with_timezone("UTC");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec!["x", "y"])),
+            Arc::new(Int64Array::from(vec![1, 2])),
+            Arc::new(times),
+            Arc::new(maps.finish_cloned()),
+        ];
+        let rows = RecordBatch::try_new(schema.clone(), columns).unwrap();
+        let encoder = RecordEncoder::new(&table, &schema, &KafkaOptions::read(&table).unwrap()).unwrap();
+        let mut written = Vec::new();
+        let done = encoder.each(&rows, |beside, _, value| {
+            let mut out = Vec::new();
+            value.unwrap()(&mut out);
+            written.push((beside.timestamp_ms, beside.headers.clone(), String::from_utf8(out).unwrap()));
+            Ok(())
+        });
+        done.map(|()| written)
+    };
+    let expected =
+        vec![(Some(5), vec![("a".to_string(), None)], "x,1".to_string()), (None, Vec::new(), "y,2".to_string())];
+    assert_eq!(written(vec![Some(5), None]).unwrap(), expected);
+    assert!(written(vec![Some(5), Some(-1)]).unwrap_err().message.contains("-1 ms since 1970"));
 }

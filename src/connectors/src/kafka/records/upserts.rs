@@ -42,7 +42,12 @@ impl UpsertDecoder {
         self.keys.undecodable() + self.values.undecodable() + self.without_key
     }
 
-    pub fn decode<'m>(&mut self, records: impl Iterator<Item = Record<'m>> + Clone) -> Result<RecordBatch, BadMessage> {
+    /// Tells for each row which record it is of.
+    pub fn decode<'m>(
+        &mut self,
+        records: impl Iterator<Item = Record<'m>> + Clone,
+        note: impl FnMut(usize),
+    ) -> Result<RecordBatch, BadMessage> {
         if let Some(index) = records.clone().position(|record| record.key.is_none())
             && !self.skips_bad
         {
@@ -62,7 +67,9 @@ impl UpsertDecoder {
         let (keys, values) = (picked(keys, both(&keyed))?, picked(values, both(&valued))?);
         let has_value: Vec<bool> = records.map(|record| record.value.is_some()).collect();
         let change = |index: &usize| if has_value[*index] { Change::UpdateAfter } else { Change::Delete };
-        let changes = keyed.iter().filter(|index| is_whole(index)).map(|index| change(index) as i8).collect();
+        let whole: Vec<usize> = keyed.iter().copied().filter(is_whole).collect();
+        let changes = whole.iter().map(|index| change(index) as i8).collect();
+        whole.into_iter().for_each(note);
         with_changes(&self.joined(&keys, &values)?, changes)
     }
 

@@ -1,4 +1,4 @@
 CREATE TABLE t (
   a INT,
-  o BIGINT METADATA FROM 'offset'
+  o BIGINT METADATA FROM 'ofset'
 ) WITH ('connector' = 'kafka');

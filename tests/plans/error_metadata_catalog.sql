@@ -1,0 +1,1 @@
+INSERT INTO texts SELECT ship FROM mistold;

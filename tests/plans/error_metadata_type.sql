@@ -1,0 +1,1 @@
+CREATE TABLE t (a INT, `timestamp` BIGINT METADATA) WITH ('connector' = 'kafka');

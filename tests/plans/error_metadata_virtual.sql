@@ -1,0 +1,2 @@
+CREATE TABLE t (a BIGINT, `offset` BIGINT METADATA VIRTUAL) WITH ('connector' = 'kafka');
+INSERT INTO t (a, `offset`) SELECT CAST(1 AS BIGINT), CAST(2 AS BIGINT);
