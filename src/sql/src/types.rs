@@ -235,7 +235,8 @@ pub(crate) fn exact(data_type: &DataType) -> Option<(u8, i8)> {
     }
 }
 
-/// The least type that both go into, as for the branches of a CASE.
+/// The type that two values get where they meet, such as in the branches of a CASE: the least that both go into, but of
+/// FLOAT and DOUBLE the one that stands first.
 pub(crate) fn common(left: &DataType, right: &DataType) -> Option<DataType> {
     use DataType::*;
     match (left, right) {
@@ -255,10 +256,15 @@ pub(crate) fn common_number(left: &DataType, right: &DataType) -> DataType {
             let whole = (p1 as i32 - s1 as i32).max(p2 as i32 - s2 as i32);
             fitted_decimal(whole + i32::from(scale), scale.into())
         }
-        _ if [left, right].contains(&&DataType::Float64) => DataType::Float64,
         _ if [left, right].iter().any(|data_type| matches!(data_type, DataType::Decimal128(_, _))) => DataType::Float64,
-        _ => DataType::Float32,
+        _ if is_approximate(left) => left.clone(),
+        _ => right.clone(),
     }
+}
+
+/// Of two types that have met, the one that all values of both go into.
+pub(crate) fn widest(left: &DataType, right: &DataType) -> DataType {
+    if *right == DataType::Float64 { right.clone() } else { left.clone() }
 }
 
 fn wider(left: &DataType, right: &DataType) -> DataType {
@@ -298,6 +304,8 @@ mod tests {
         check(Int32, Decimal128(5, 2), Decimal128(12, 2));
         check(Float32, Int64, Float32);
         check(Float32, Decimal128(5, 2), Float64);
+        check(Float32, Float64, Float32);
+        check(Float64, Float32, Float64);
         check(Null, Utf8, Utf8);
         assert_eq!(common(&Utf8, &Int32), None);
     }

@@ -1,11 +1,11 @@
 //! COLLECT: a multiset, as a MAP from value to its number. Its entries are in the order of the values, so that a result
-//! that is taken back is the one that was put out.
+//! that is taken back is the one that was put out. A group without values has an empty one, as in Flink.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, MapArray, StructArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
 use arrow::error::ArrowError;
@@ -63,15 +63,14 @@ impl Accumulator for Collect {
         let keys = self.values.kind.decode(all().flatten().map(|(value, _)| Some(&**value)))?;
         let numbers: ArrayRef =
             Arc::new(Int32Array::from_iter_values(all().flatten().map(|(_, number)| *number as i32)));
-        let lengths: Vec<usize> = all().map(Iterator::count).collect();
-        let nulls = NullBuffer::from_iter(lengths.iter().map(|length| *length > 0));
+        let lengths = all().map(Iterator::count);
         let DataType::Struct(fields) = self.entries.data_type() else {
             unreachable!("construction has checked the entries")
         };
         let columns = vec![cast(&keys, fields[0].data_type())?, cast(&numbers, fields[1].data_type())?];
         let entries = StructArray::try_new(fields.clone(), columns, None)?;
         let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(MapArray::try_new(self.entries.clone(), offsets, entries, Some(nulls), false)?))
+        Ok(Arc::new(MapArray::try_new(self.entries.clone(), offsets, entries, None, false)?))
     }
 
     fn clear(&mut self, groups: &[u32]) {

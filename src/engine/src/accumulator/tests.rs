@@ -171,7 +171,7 @@ fn a_multiset_tells_how_often_each_value_is_there() {
     map.keys().append_value("x");
     map.values().append_value(2);
     map.append(true).unwrap();
-    map.append(false).unwrap();
+    map.append(true).unwrap();
     let map = map.finish();
     let result = map.data_type().clone();
     check(AggregateFunction::Collect, texts(vec![Some("x"), Some("x"), None]), &result, Arc::new(map));

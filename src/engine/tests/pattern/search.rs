@@ -75,8 +75,9 @@ impl Way<'_> {
             return;
         }
         let Some(term) = self.case.terms.get(variable).copied() else { return };
-        let takes = term.most.is_none_or(|most| count < most) && self.fits(variable);
-        let keeps = takes && term.greedy && (term.least, term.most) != (0, Some(1));
+        let fits = self.fits(variable);
+        let takes = fits && term.most.is_none_or(|most| count < most);
+        let keeps = fits && term.greedy && term.most != Some(term.least) && (term.least, term.most) != (0, Some(1));
         if takes && term.greedy {
             self.take(variable, count + 1);
         }

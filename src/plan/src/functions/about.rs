@@ -48,9 +48,9 @@ const STRINGS: &[(&str, &str)] = &[
     ("endswith", "whether it ends with another"),
     ("ascii", "the number of the first byte"),
     ("chr", "the character of a number"),
-    ("is_alpha", "whether it has letters only"),
-    ("is_digit", "whether it has digits only"),
-    ("is_decimal", "whether it is a number"),
+    ("is_alpha", "whether it has letters only; FALSE for NULL"),
+    ("is_digit", "whether it has digits only; FALSE for NULL"),
+    ("is_decimal", "whether it is a number; FALSE for NULL"),
     ("number_to_string", "a number as Java writes it"),
 ];
 
@@ -164,7 +164,7 @@ const JSON: &[(&str, &str)] = &[
     ("json_query", "the array or object at a path"),
     ("json_query_array", "the elements of the array at a path"),
     ("json_exists", "whether there is something at a path"),
-    ("is_json", "whether it is JSON, of a kind"),
+    ("is_json", "whether it is JSON, of a kind; FALSE for NULL"),
     ("json_string", "any value as JSON"),
     ("json_object", "an object of names and values"),
     ("json_array", "an array of values"),

@@ -10,7 +10,7 @@ use datafusion_common::arrow::array::{
 use datafusion_common::{Result, exec_datafusion_err, exec_err, internal_err};
 use datafusion_expr::ScalarFunctionArgs;
 
-use super::Nulls::{Sometimes, Strict};
+use super::Nulls::{Never, Sometimes};
 use super::Parameter::{Boolean, Double, SameAs, Text, Whole};
 use super::arguments::{Texts, constant};
 use super::json_path::{Found, JsonPath, Mode};
@@ -84,7 +84,7 @@ pub(super) fn functions() -> Vec<Function> {
             "is_json",
             &[Form { parameters: &[Text, Text], repeats: false, returns: BOOLEAN }],
             "string IS JSON [VALUE, SCALAR, ARRAY or OBJECT]",
-            Strict,
+            Never,
             is_json,
         ),
     ]

@@ -7,7 +7,7 @@ use datafusion_common::Result;
 use datafusion_common::arrow::array::{ArrayRef, BooleanArray, Int32Array};
 use datafusion_expr::ScalarFunctionArgs;
 
-use super::Nulls::{Sometimes, Strict};
+use super::Nulls::{Never, Sometimes, Strict};
 use super::Parameter::{Text, Whole};
 use super::arguments::{Texts, Wholes, collect_text};
 use super::kernel::own;
@@ -60,13 +60,13 @@ pub(super) fn functions() -> Vec<Function> {
             Sometimes,
             elt,
         ),
-        own("is_alpha", TEXT_TO_BOOLEAN, "IS_ALPHA(string)", Strict, |arguments| {
+        own("is_alpha", TEXT_TO_BOOLEAN, "IS_ALPHA(string)", Never, |arguments| {
             test(arguments, |text| !text.is_empty() && text.chars().all(char::is_alphabetic))
         }),
-        own("is_digit", TEXT_TO_BOOLEAN, "IS_DIGIT(string)", Strict, |arguments| {
+        own("is_digit", TEXT_TO_BOOLEAN, "IS_DIGIT(string)", Never, |arguments| {
             test(arguments, |text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
         }),
-        own("is_decimal", TEXT_TO_BOOLEAN, "IS_DECIMAL(string)", Strict, |arguments| test(arguments, is_decimal)),
+        own("is_decimal", TEXT_TO_BOOLEAN, "IS_DECIMAL(string)", Never, |arguments| test(arguments, is_decimal)),
     ]
 }
 
@@ -75,9 +75,11 @@ fn each_text(arguments: &ScalarFunctionArgs, value: fn(&str) -> String) -> Resul
     Ok(collect_text(arguments.number_rows, |row| texts.get(row).map(|text| Cow::Owned(value(text)))))
 }
 
+/// False where there is no text.
 fn test(arguments: &ScalarFunctionArgs, test: fn(&str) -> bool) -> Result<ArrayRef> {
     let texts = Texts::of(arguments, 0)?;
-    Ok(Arc::new((0..arguments.number_rows).map(|row| texts.get(row).map(test)).collect::<BooleanArray>()))
+    let values = (0..arguments.number_rows).map(|row| Some(texts.get(row).is_some_and(test)));
+    Ok(Arc::new(values.collect::<BooleanArray>()))
 }
 
 fn two_tests(arguments: &ScalarFunctionArgs, test: fn(&str, &str) -> bool) -> Result<ArrayRef> {
@@ -97,8 +99,12 @@ fn locate(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     Ok(Arc::new((0..arguments.number_rows).map(place).collect::<Int32Array>()))
 }
 
+/// Nothing is found in the first place, wherever it is looked for from; a start before the first place is that.
 fn located(search: &str, text: &str, start: i64) -> i32 {
-    let Some(skip) = start.checked_sub(1).and_then(|skip| usize::try_from(skip).ok()) else { return 0 };
+    if search.is_empty() {
+        return 1;
+    }
+    let skip = usize::try_from(start.saturating_sub(1).max(0)).unwrap_or(usize::MAX);
     let Some((begin, _)) = text.char_indices().chain([(text.len(), ' ')]).nth(skip) else { return 0 };
     match text[begin..].find(search) {
         Some(offset) => (skip + text[begin..begin + offset].chars().count() + 1) as i32,

@@ -157,6 +157,8 @@ pub enum Nulls {
     Strict,
     /// Also for other reasons, such as text that cannot be parsed.
     Sometimes,
+    /// Not even if an argument is.
+    Never,
 }
 
 impl Function {
@@ -221,7 +223,7 @@ impl Returns {
     fn decimal(self, (p1, s1): (i32, i32), (p2, s2): (i32, i32)) -> DataType {
         let (precision, scale) = match self {
             Self::Sum => ((p1 - s1).max(p2 - s2) + s1.max(s2) + 1, s1.max(s2)),
-            Self::Product => (p1 + p2, s1 + s2),
+            Self::Product => (p1 + p2 + 1, s1 + s2),
             Self::Quotient => {
                 let scale = (s1 + p2 + 1).max(6);
                 (p1 - s1 + s2 + scale, scale)

@@ -7,7 +7,7 @@ use tidemill_plan::{BinaryOperator, Expression};
 use super::Typed;
 use super::literal::string_of;
 use super::operator::{boolean, comparable, compare};
-use super::typed::{binary, unify};
+use super::typed::{Unified, binary, unify, unify_arguments};
 use crate::error::{Result, SqlError};
 use crate::types;
 
@@ -17,7 +17,7 @@ pub(super) fn case(branches: Vec<(Typed, Typed)>, otherwise: Option<Typed>, span
     let conditions =
         conditions.into_iter().map(|condition| boolean(condition, "WHEN", span)).collect::<Result<Vec<_>>>()?;
     values.push(otherwise.unwrap_or_else(|| Typed::null(DataType::Null)));
-    let (mut values, data_type) = unified(values, "the branches of CASE", span)?;
+    let (mut values, data_type) = told(unify(values), "the branches of CASE", span)?;
     let nullable = values.iter().any(|value| value.nullable);
     let otherwise = values.pop().map(Typed::boxed);
     let expressions = values.into_iter().map(|value| value.expression);
@@ -28,7 +28,7 @@ pub(super) fn case(branches: Vec<(Typed, Typed)>, otherwise: Option<Typed>, span
 /// `COALESCE(value, …)`: the first that is not NULL.
 pub(super) fn coalesce(values: Vec<Typed>, span: Span) -> Result<Typed> {
     let nullable = values.iter().all(|value| value.nullable);
-    let (mut values, data_type) = unified(values, "the arguments of COALESCE", span)?;
+    let (mut values, data_type) = told(unify_arguments(values), "the arguments of COALESCE", span)?;
     let Some(last) = values.pop() else {
         return Err(SqlError::new(span, "COALESCE needs an argument", "give it at least one"));
     };
@@ -45,8 +45,8 @@ pub(super) fn null_if(value: Typed, other: Typed, span: Span) -> Result<Typed> {
     case(vec![(equal, Typed::null(DataType::Null))], Some(value), span)
 }
 
-fn unified(values: Vec<Typed>, what: &str, span: Span) -> Result<(Vec<Typed>, DataType)> {
-    unify(values).map_err(|(left, right)| {
+fn told(unified: Unified, what: &str, span: Span) -> Result<(Vec<Typed>, DataType)> {
+    unified.map_err(|(left, right)| {
         let message = format!("{what} have the types {} and {}", types::name(&left), types::name(&right));
         SqlError::new(span, message, "CAST them to one type")
     })
@@ -99,7 +99,7 @@ pub(super) fn in_list(value: Typed, list: Vec<Typed>, negated: bool, span: Span)
         items.push(item);
     }
     let all = std::iter::once(value).chain(items).collect();
-    let (mut all, _) = unified(all, "the value and the list of IN", span)?;
+    let (mut all, _) = told(unify(all), "the value and the list of IN", span)?;
     let nullable = all.iter().any(|value| value.nullable);
     let value = all.remove(0);
     let list = all.into_iter().map(|item| item.expression).collect();

@@ -10,7 +10,7 @@ use super::conditional::{case, coalesce, null_if};
 use super::expression::Binder;
 use super::operator::arithmetic;
 use super::scope::near;
-use super::typed::unify;
+use super::typed::unify_arguments;
 use super::{Typed, json, nested};
 use crate::dialect::IS_JSON;
 use crate::error::{Result, SqlError};
@@ -147,7 +147,7 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
         ("round" | "truncate", 1 | 2) => shortened(&name, values, span),
         ("to_timestamp_ltz", 1..=3) if values[0].data_type == DataType::Utf8 => instant(values, span),
         ("typeof", 1) => Ok(Typed::text(described(&values[0]))),
-        (IS_JSON, 2) => call("is_json", values, span).map(|test| Typed { nullable: false, ..test }),
+        (IS_JSON, 2) => call("is_json", values, span),
         ("mod", 2) => two(values, |left, right| arithmetic(left, BinaryOperator::Modulo, right, span)),
         ("if", 3) => {
             let [condition, value, otherwise] = three(values, span)?;
@@ -165,8 +165,8 @@ fn comparable(values: Vec<Typed>, name: &str, span: Span) -> Result<Vec<Typed>> 
     let message = |left: &DataType, right: &DataType| {
         format!("{} is asked of {} and {}", name.to_uppercase(), types::name(left), types::name(right))
     };
-    let (values, common) =
-        unify(values).map_err(|(left, right)| SqlError::new(span, message(&left, &right), "CAST them to one type"))?;
+    let (values, common) = unify_arguments(values)
+        .map_err(|(left, right)| SqlError::new(span, message(&left, &right), "CAST them to one type"))?;
     match types::is_nested(&common) {
         true => Err(SqlError::new(span, message(&common, &common), "compare what is in them")),
         false => Ok(values),
@@ -275,7 +275,11 @@ pub(super) fn call(name: &str, values: Vec<Typed>, span: Span) -> Result<Typed> 
     let constants: Vec<Option<String>> = values.iter().map(Typed::constant).collect();
     (function.check)(&constants)
         .map_err(|problem| SqlError::new(span, problem, format!("the form is {}", function.usage)))?;
-    let nullable = function.nulls == Nulls::Sometimes || values.iter().any(|value| value.nullable);
+    let nullable = match function.nulls {
+        Nulls::Strict => values.iter().any(|value| value.nullable),
+        Nulls::Sometimes => true,
+        Nulls::Never => false,
+    };
     let returns = form.returns.data_type(&types);
     let values = values.into_iter().zip(&types).map(|(value, data_type)| value.widened(data_type)).collect();
     Ok(Typed::call(function.name, values, returns, nullable))

@@ -8,7 +8,7 @@ use tidemill_plan::{BinaryOperator, Expression, Literal};
 use super::Typed;
 use super::function::call;
 use super::literal::{string_of, temporal};
-use super::typed::{binary, cast};
+use super::typed::binary;
 use crate::error::{Result, SqlError};
 use crate::types::{self, INTERVAL, common_number, exact, fitted_decimal, is_number, is_whole};
 
@@ -81,12 +81,20 @@ fn logic(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Res
 }
 
 pub(crate) fn compare(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Result<Typed> {
-    let (left, right) = comparable(left, right, span)?;
+    let (left, right) = match operator {
+        // As in Flink, FLOAT and DOUBLE are put in order as DOUBLEs, but equal in the type of the left one.
+        BinaryOperator::Equal | BinaryOperator::NotEqual => comparable(left, right, span)?,
+        _ if types::is_approximate(&left.data_type) && types::is_approximate(&right.data_type) => {
+            let widest = types::widest(&left.data_type, &right.data_type);
+            (left.widened(&widest), right.widened(&widest))
+        }
+        _ => comparable(left, right, span)?,
+    };
     let nullable = left.nullable || right.nullable;
     Ok(Typed::boolean(binary(left.expression, operator, right.expression), nullable))
 }
 
-/// Brings two values to one type in which they can be compared.
+/// Brings two values to one type in which they are equal or not.
 pub(super) fn comparable(left: Typed, right: Typed, span: Span) -> Result<(Typed, Typed)> {
     let left = as_moment(left, &right.data_type, span)?;
     let right = as_moment(right, &left.data_type, span)?;
@@ -182,7 +190,7 @@ fn numeric(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> R
 }
 
 /// Exact numbers of which at least one has a fraction. Where no result can have more digits than a DECIMAL, the kernels
-/// for whole columns serve; they give a wider type than Flink's, which is cast to.
+/// for whole columns serve, whose types are Flink's.
 fn decimal(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Result<Typed> {
     let undefined = || not_defined(symbol(operator), &[&left.data_type, &right.data_type], span);
     let (p1, s1) = exact(&left.data_type).ok_or_else(undefined)?;
@@ -191,7 +199,7 @@ fn decimal(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> R
     let (function, precision, scale) = match operator {
         BinaryOperator::Plus => ("plus_decimal", whole + i32::from(scale) + 1, scale),
         BinaryOperator::Minus => ("minus_decimal", whole + i32::from(scale) + 1, scale),
-        BinaryOperator::Multiply => ("times_decimal", i32::from(p1) + i32::from(p2), s1 + s2),
+        BinaryOperator::Multiply => ("times_decimal", i32::from(p1) + i32::from(p2) + 1, s1 + s2),
         BinaryOperator::Divide => ("divide_decimal", i32::MAX, 0),
         _ => ("modulo_decimal", i32::MAX, 0),
     };
@@ -201,11 +209,7 @@ fn decimal(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> R
         return call(function, vec![left, right], span);
     }
     let returns = fitted_decimal(precision, scale.into());
-    let wider = if operator == BinaryOperator::Multiply { (precision + 1).min(38) } else { precision };
-    let computed = DataType::Decimal128(wider as u8, scale);
-    let result = binary(left.expression, operator, right.expression);
-    let result = if returns == computed { result } else { cast(result, &returns) };
-    Ok(Typed::new(result, returns, nullable))
+    Ok(Typed::new(binary(left.expression, operator, right.expression), returns, nullable))
 }
 
 pub(crate) fn symbol(operator: BinaryOperator) -> &'static str {

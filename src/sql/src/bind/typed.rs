@@ -125,11 +125,23 @@ fn convert_whole(value: i64, to: &DataType) -> Option<Literal> {
     }
 }
 
-/// Brings expressions to the one type that all go into.
-pub(crate) fn unify(values: Vec<Typed>) -> Result<(Vec<Typed>, DataType), (DataType, DataType)> {
-    let mut common = DataType::Null;
-    for value in &values {
-        common = types::common(&common, &value.data_type).ok_or_else(|| (common.clone(), value.data_type.clone()))?;
-    }
+/// Expressions brought to one type; otherwise two types that do not meet.
+pub(crate) type Unified = Result<(Vec<Typed>, DataType), (DataType, DataType)>;
+
+/// Brings expressions to the type in which they meet. Of FLOAT and DOUBLE that is the first.
+pub(crate) fn unify(values: Vec<Typed>) -> Unified {
+    let common = meeting(&values)?;
     Ok((values.into_iter().map(|value| value.widened(&common)).collect(), common))
+}
+
+/// Brings a function's arguments to the one type that all go into. Of FLOAT and DOUBLE that is DOUBLE.
+pub(crate) fn unify_arguments(values: Vec<Typed>) -> Unified {
+    let common = values.iter().fold(meeting(&values)?, |common, value| types::widest(&common, &value.data_type));
+    Ok((values.into_iter().map(|value| value.widened(&common)).collect(), common))
+}
+
+fn meeting(values: &[Typed]) -> Result<DataType, (DataType, DataType)> {
+    values.iter().try_fold(DataType::Null, |common, value| {
+        types::common(&common, &value.data_type).ok_or_else(|| (common, value.data_type.clone()))
+    })
 }

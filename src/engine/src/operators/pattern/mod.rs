@@ -5,8 +5,8 @@
 //! offers rows to all partitions' searches and evaluates conditions ([`values`]) for them, [`operator`] lets rows wait
 //! for the watermark and puts matches out, [`state`] brings all back after a restart.
 //!
-//! Where Flink's results are not those of the SQL standard, Flink's are followed: a greedy repetition keeps every row
-//! that it can take, of several ways that began with the same row the one that is complete first is the match, and a
+//! Where Flink's results are not those of the SQL standard, Flink's are followed: a greedy repetition is not left
+//! by a row that fits it, of several ways that began with the same row the one that is complete first is the match, and a
 //! pattern may not end greedily, quantify more than one variable, or have a variable twice. In one thing Flink is not
 //! followed: when a bounded input ends, matches that waited for a partial one that began earlier are put out.
 

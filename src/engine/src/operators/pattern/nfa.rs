@@ -1,8 +1,9 @@
 //! What a row does to a partial match: the pattern as an automaton whose states are an element of the pattern and how
 //! many rows it has taken. Pure: it knows of rows only for which elements their conditions hold.
 //!
-//! A greedy repetition is left only by a row that it could not take, as in Flink; `?` tries both ways. So several ways
-//! may be open at a time, and whichever is complete first is the match.
+//! A greedy repetition is left only by a row that does not fit it, as in Flink: even when it has as many rows as it may
+//! take, and unless these are a fixed number. `?` tries both ways. So several ways may be open at a time, and whichever
+//! is complete first is the match.
 
 use tidemill_plan::Pattern;
 
@@ -99,9 +100,10 @@ impl Nfa {
     /// Appends the places to go on at when a row has been taken, the preferred first.
     pub fn step(&self, place: Place, holds: Holds, next: &mut Vec<Place>) {
         let Some(element) = self.elements.get(place.element) else { return };
-        let taken = (element.can_take(place.taken) && holds >> place.element & 1 == 1)
+        let fits = holds >> place.element & 1 == 1;
+        let taken = (fits && element.can_take(place.taken))
             .then(|| Place { element: place.element, taken: element.count(place.taken) });
-        let is_left = place.taken >= element.least && !(taken.is_some() && element.keeps_all());
+        let is_left = place.taken >= element.least && !(fits && element.keeps_all());
         let (first, last) = if element.greedy { (taken, None) } else { (None, taken) };
         next.extend(first);
         if is_left {
@@ -130,7 +132,7 @@ impl Element {
         }
     }
 
-    /// Whether it is never left by a row that it can take.
+    /// Whether it is never left by a row that fits it, be it full.
     fn keeps_all(&self) -> bool {
         self.greedy && self.most != Some(self.least) && !(self.least == 0 && self.most == Some(1))
     }
@@ -220,12 +222,15 @@ mod tests {
     }
 
     #[test]
-    fn a_greedy_repetition_keeps_every_row_that_it_can_take() {
+    fn a_greedy_repetition_is_not_left_by_a_row_that_fits_it() {
         check("A B* C", (0, 1), 0b110, "1:1");
         check("A B* C", (1, 1), 0b110, "1:1");
         check("A B* C", (1, 1), 0b100, "2:1");
         check("A B{2,3} C", (1, 1), 0b100, "");
-        check("A B{2,3} C", (1, 3), 0b110, "2:1");
+        check("A B{2,3} C", (1, 3), 0b100, "2:1");
+        check("A B{2,3} C", (1, 3), 0b110, "");
+        check("A B{2,3}? C", (1, 3), 0b110, "2:1");
+        check("A B{2} C", (1, 2), 0b110, "2:1");
     }
 
     #[test]
