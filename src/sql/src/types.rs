@@ -7,6 +7,7 @@ pub(crate) use tidemill_plan::functions::fitted_decimal;
 pub(crate) use tidemill_plan::nested::{array, element_of, map, row};
 
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+pub(crate) const TIME: DataType = DataType::Time32(TimeUnit::Millisecond);
 pub(crate) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 const MAX_PRECISION: u8 = 38;
 
@@ -45,6 +46,8 @@ pub(crate) struct SqlType {
     /// The length of a VARCHAR(n) or CHAR(n).
     pub length: Option<u64>,
     pub padded: bool,
+    /// Whether it is a TIME without parts of seconds, as TIME is unless its precision says otherwise.
+    pub whole_seconds: bool,
     /// The declared precision where milliseconds are less than asked for, here or in a part.
     pub lost_precision: Option<u64>,
     /// The types of a ROW's fields, of an ARRAY's elements, or of a MAP's keys and values.
@@ -53,7 +56,7 @@ pub(crate) struct SqlType {
 
 impl SqlType {
     fn plain(arrow: DataType) -> Self {
-        Self { arrow, length: None, padded: false, lost_precision: None, parts: Vec::new() }
+        Self { arrow, length: None, padded: false, whole_seconds: false, lost_precision: None, parts: Vec::new() }
     }
 
     /// The type that is kept as this.
@@ -163,9 +166,9 @@ fn decimal(info: &ExactNumberInfo) -> Result<DataType, String> {
 }
 
 fn time(precision: Option<u64>) -> Result<SqlType, String> {
-    match precision {
-        None | Some(0..=3) => Ok(SqlType::plain(DataType::Time32(TimeUnit::Millisecond))),
-        Some(precision) => Err(format!("TIME({precision}) is not supported, TIME(3) is the finest")),
+    match precision.unwrap_or(0) {
+        precision @ 0..=3 => Ok(SqlType { whole_seconds: precision == 0, ..SqlType::plain(TIME) }),
+        precision => Err(format!("TIME({precision}) is not supported, TIME(3) is the finest")),
     }
 }
 

@@ -6,7 +6,8 @@ use super::tables::Kind;
 use super::text::{Sql, interval};
 use super::window::Window;
 
-/// DataFusion's row numbers are unsigned, and another type comes of calculating with them.
+/// The row's number over the window that is the second part. DataFusion's numbers are unsigned, and another type comes of
+/// calculating with them.
 const BATCH_ROW_NUMBER: &str = "CAST(ROW_NUMBER() OVER ({1}) AS BIGINT)";
 
 impl Generator<'_> {
@@ -213,21 +214,19 @@ impl Generator<'_> {
             };
             let any = self.value(&values, kind, 1);
             let whole = self.value(&values, Kind::Big, 1);
-            let parts = [&any, &whole, window, frame];
+            let parts = [&any, window, &whole, frame];
             let (stream, batch, kind, name) = match self.choices.below(if rows { 8 } else { 5 }) {
-                0 => ("COUNT({0}) OVER ({2}{3})", "", Kind::Big, "count"),
-                1 => ("SUM({1}) OVER ({2}{3})", "", Kind::Big, "sum"),
-                2 => ("MIN({0}) OVER ({2}{3})", "", kind, "min"),
-                3 => ("MAX({0}) OVER ({2}{3})", "", kind, "max"),
+                0 => ("COUNT({0}) OVER ({1}{3})", "", Kind::Big, "count"),
+                1 => ("SUM({2}) OVER ({1}{3})", "", Kind::Big, "sum"),
+                2 => ("MIN({0}) OVER ({1}{3})", "", kind, "min"),
+                3 => ("MAX({0}) OVER ({1}{3})", "", kind, "max"),
                 4 => {
-                    ("AVG({1}) OVER ({2}{3})", "(SUM({1}) OVER ({2}{3}) / COUNT({1}) OVER ({2}{3}))", Kind::Big, "avg")
+                    ("AVG({2}) OVER ({1}{3})", "(SUM({2}) OVER ({1}{3}) / COUNT({2}) OVER ({1}{3}))", Kind::Big, "avg")
                 }
-                5 => ("LAG({0}) OVER ({2})", "", kind, "lag"),
-                6 => ("LAG({0}, 2) OVER ({2})", "", kind, "lag 2"),
-                _ if timed => {
-                    ("ROW_NUMBER() OVER ({2})", "CAST(ROW_NUMBER() OVER ({2}) AS BIGINT)", Kind::Big, "row number")
-                }
-                _ => ("LEAD({0}) OVER ({2})", "", kind, "lead"),
+                5 => ("LAG({0}) OVER ({1})", "", kind, "lag"),
+                6 => ("LAG({0}, 2) OVER ({1})", "", kind, "lag 2"),
+                _ if timed => ("ROW_NUMBER() OVER ({1})", BATCH_ROW_NUMBER, Kind::Big, "row number"),
+                _ => ("LEAD({0}) OVER ({1})", "", kind, "lead"),
             };
             let batch = if batch.is_empty() { stream } else { batch };
             self.select_as(&mut selected, &Sql::each(stream, batch, &parts), kind, Role::Plain);

@@ -4,6 +4,10 @@ use super::Generator;
 use super::tables::Kind;
 use super::text::{Sql, interval, moment};
 
+/// A moment of the day that Flink takes a moment for: what is before 1970 is cut towards it.
+const BATCH_DAY: &str = "CASE WHEN {0} < TIMESTAMP '1970-01-01 00:00:00' \
+                         THEN {0} + INTERVAL '86399999 milliseconds' ELSE {0} END";
+
 /// Something that an expression may use.
 #[derive(Clone, Debug)]
 pub struct Value {
@@ -74,7 +78,7 @@ impl Generator<'_> {
             }
             Kind::Date => {
                 let one = self.value(over, Kind::Time, steps);
-                Sql::both("CAST({0} AS DATE)", &[&one])
+                Sql::each("CAST({0} AS DATE)", &format!("CAST({BATCH_DAY} AS DATE)"), &[&one])
             }
         }
     }
@@ -130,8 +134,14 @@ impl Generator<'_> {
             }
             _ => {
                 let time = self.value(over, Kind::Time, steps);
-                let part = Sql::text(self.choices.pick(&["MINUTE", "HOUR", "DAY", "YEAR"]));
-                Sql::both("CAST(EXTRACT({0} FROM {1}) AS INT)", &[&part, &time])
+                let part = self.choices.pick(&["MINUTE", "HOUR", "DAY", "YEAR"]);
+                let batch = match part {
+                    "MINUTE" => "CAST(date_part('epoch', {0}) AS BIGINT) / 60 % 60".to_string(),
+                    "HOUR" => "CAST(date_part('epoch', {0}) AS BIGINT) / 3600 % 24".to_string(),
+                    part => format!("EXTRACT({part} FROM {BATCH_DAY})"),
+                };
+                let stream = format!("CAST(EXTRACT({part} FROM {{0}}) AS INT)");
+                Sql::each(&stream, &format!("CAST({batch} AS INT)"), &[&time])
             }
         }
     }

@@ -58,7 +58,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ("regexp", "whether a part matches"),
     ("regexp_extract", "what a group matches; NULL without a match"),
     ("regexp_extract_all", "what a group (the first) matches each time, as an ARRAY"),
-    ("regexp_replace", "with every match replaced; `$1` in the replacement is a group"),
+    ("regexp_replace", "with every match replaced by what stands there: `$1` is no group"),
     ("regexp_count", "how often it matches"),
     ("regexp_instr", "where the first match begins, from 1; 0 without one"),
     ("regexp_substr", "the first match; NULL without one"),

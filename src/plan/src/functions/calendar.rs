@@ -1,8 +1,6 @@
-//! The calendar: parts of a moment, in UTC. Milliseconds since 1970 in, numbers out; every function is total.
+//! The calendar, in UTC. Milliseconds since 1970 in, numbers out; every function is total.
 
-use std::str::FromStr;
-
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// A moment's place in the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +15,7 @@ pub(super) struct Moment {
     pub second: i64,
     pub milli: i64,
     /// Days since 1970.
-    days: i64,
+    pub days: i64,
 }
 
 impl Moment {
@@ -38,13 +36,14 @@ impl Moment {
         (self.days + 3).rem_euclid(7) + 1
     }
 
-    fn iso_week_and_year(self) -> (i64, i64) {
+    pub(super) fn iso_week_and_year(self) -> (i64, i64) {
         // A week belongs to the year that has its Thursday.
         let thursday = Self::of_millis((self.days - self.iso_day_of_week() + 4) * DAY_MS);
         ((thursday.day_of_year() - 1) / 7 + 1, thursday.year)
     }
 
-    fn first_of(year: i64, month: i64) -> i64 {
+    /// Milliseconds since 1970 of a month's beginning.
+    pub(super) fn first_of(year: i64, month: i64) -> i64 {
         days_of(year, month, 1) * DAY_MS
     }
 }
@@ -83,160 +82,13 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// A part of a date or time that SQL names, as in `EXTRACT(HOUR FROM t)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeField {
-    Millennium,
-    Century,
-    Decade,
-    Year,
-    IsoYear,
-    Quarter,
-    Month,
-    Week,
-    Day,
-    DayOfYear,
-    DayOfWeek,
-    IsoDayOfWeek,
-    Hour,
-    Minute,
-    Second,
-    Millisecond,
-    Microsecond,
-    Nanosecond,
-    /// Seconds since 1970.
-    Epoch,
-}
-
-impl FromStr for TimeField {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name.to_ascii_uppercase().as_str() {
-            "MILLENNIUM" => Ok(Self::Millennium),
-            "CENTURY" => Ok(Self::Century),
-            "DECADE" => Ok(Self::Decade),
-            "ISOYEAR" => Ok(Self::IsoYear),
-            "ISODOW" => Ok(Self::IsoDayOfWeek),
-            "MICROSECOND" => Ok(Self::Microsecond),
-            "NANOSECOND" => Ok(Self::Nanosecond),
-            "EPOCH" => Ok(Self::Epoch),
-            "YEAR" => Ok(Self::Year),
-            "QUARTER" => Ok(Self::Quarter),
-            "MONTH" => Ok(Self::Month),
-            "WEEK" => Ok(Self::Week),
-            "DAY" => Ok(Self::Day),
-            "DOY" => Ok(Self::DayOfYear),
-            "DOW" => Ok(Self::DayOfWeek),
-            "HOUR" => Ok(Self::Hour),
-            "MINUTE" => Ok(Self::Minute),
-            "SECOND" => Ok(Self::Second),
-            "MILLISECOND" => Ok(Self::Millisecond),
-            _ => Err(format!("`{name}` is not a part of a time")),
-        }
-    }
-}
-
-impl TimeField {
-    /// `EXTRACT(field FROM moment)`. Weeks are ISO weeks, days of the week count from Sunday = 1.
-    pub(super) fn extract(self, millis: i64) -> i64 {
-        let moment = Moment::of_millis(millis);
-        match self {
-            Self::Millennium => (moment.year - 1).div_euclid(1000) + 1,
-            Self::Century => (moment.year - 1).div_euclid(100) + 1,
-            Self::Decade => moment.year.div_euclid(10),
-            Self::IsoYear => moment.iso_week_and_year().1,
-            Self::IsoDayOfWeek => moment.iso_day_of_week(),
-            Self::Microsecond => moment.milli * 1000,
-            Self::Nanosecond => moment.milli * 1_000_000,
-            // As Flink, towards zero.
-            Self::Epoch => millis / 1000,
-            Self::Year => moment.year,
-            Self::Quarter => (moment.month - 1) / 3 + 1,
-            Self::Month => moment.month,
-            Self::Week => moment.iso_week_and_year().0,
-            Self::Day => moment.day,
-            Self::DayOfYear => moment.day_of_year(),
-            Self::DayOfWeek => moment.iso_day_of_week() % 7 + 1,
-            Self::Hour => moment.hour,
-            Self::Minute => moment.minute,
-            Self::Second => moment.second,
-            Self::Millisecond => moment.milli,
-        }
-    }
-
-    /// `FLOOR(moment TO field)`; none for fields that cannot be floored to. Weeks begin on Sunday, as in Flink.
-    pub(super) fn floor(self, millis: i64) -> Option<i64> {
-        let moment = Moment::of_millis(millis);
-        match self {
-            Self::Millennium => Some(Moment::first_of((moment.year - 1).div_euclid(1000) * 1000 + 1, 1)),
-            Self::Century => Some(Moment::first_of((moment.year - 1).div_euclid(100) * 100 + 1, 1)),
-            Self::Decade => Some(Moment::first_of(moment.year.div_euclid(10) * 10, 1)),
-            Self::Year => Some(Moment::first_of(moment.year, 1)),
-            Self::Quarter => Some(Moment::first_of(moment.year, (moment.month - 1) / 3 * 3 + 1)),
-            Self::Month => Some(Moment::first_of(moment.year, moment.month)),
-            Self::Week => Some((moment.days - moment.iso_day_of_week() % 7) * DAY_MS),
-            Self::Day => Some(millis - millis.rem_euclid(DAY_MS)),
-            Self::Hour => Some(millis - millis.rem_euclid(3_600_000)),
-            Self::Minute => Some(millis - millis.rem_euclid(60_000)),
-            Self::Second => Some(millis - millis.rem_euclid(1000)),
-            Self::Millisecond => Some(millis),
-            _ => None,
-        }
-    }
-
-    /// `CEIL(moment TO field)`; none for fields that cannot be floored to.
-    pub(super) fn ceil(self, millis: i64) -> Option<i64> {
-        let floor = self.floor(millis)?;
-        if floor == millis { Some(millis) } else { self.add(floor, 1) }
-    }
-
-    /// The moment so many fields later; none for fields that are no length, and for what no number can hold.
-    pub(super) fn add(self, millis: i64, count: i64) -> Option<i64> {
-        let months = |each: i64| later(millis, count.checked_mul(each)?);
-        let span = |unit: i64| millis.checked_add(count.checked_mul(unit)?);
-        match self {
-            Self::Millennium => months(12_000),
-            Self::Century => months(1200),
-            Self::Decade => months(120),
-            Self::Year => months(12),
-            Self::Quarter => months(3),
-            Self::Month => months(1),
-            Self::Week => span(7 * DAY_MS),
-            Self::Day => span(DAY_MS),
-            Self::Hour => span(3_600_000),
-            Self::Minute => span(60_000),
-            Self::Second => span(1000),
-            Self::Millisecond => span(1),
-            _ => None,
-        }
-    }
-
-    /// How many whole fields lie between two moments; negative if the second is earlier.
-    pub(super) fn difference(self, from: i64, to: i64) -> Option<i64> {
-        let span = |unit: i64| Some((to - from) / unit);
-        match self {
-            Self::Year => Some(months_between(from, to) / 12),
-            Self::Quarter => Some(months_between(from, to) / 3),
-            Self::Month => Some(months_between(from, to)),
-            Self::Week => span(7 * DAY_MS),
-            Self::Day => span(DAY_MS),
-            Self::Hour => span(3_600_000),
-            Self::Minute => span(60_000),
-            Self::Second => span(1000),
-            Self::Millisecond => span(1),
-            _ => None,
-        }
-    }
-}
-
 /// How many days a month has.
 pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
     days_of(year + month / 12, month % 12 + 1, 1) - days_of(year, month, 1)
 }
 
-/// The moment so many months later, on the same day or the month's last one.
-fn later(millis: i64, months: i64) -> Option<i64> {
+/// The moment so many months later, on the same day or the month's last one; none for what no number can hold.
+pub(super) fn later(millis: i64, months: i64) -> Option<i64> {
     let moment = Moment::of_millis(millis);
     let month = moment.year.checked_mul(12)?.checked_add(moment.month - 1)?.checked_add(months)?;
     let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
@@ -248,25 +100,30 @@ fn later(millis: i64, months: i64) -> Option<i64> {
     Some(days_of(year, month, day) * DAY_MS + millis.rem_euclid(DAY_MS))
 }
 
-/// Whole months; a month is whole when its day and time of day are reached.
-fn months_between(from: i64, to: i64) -> i64 {
-    if to < from {
-        return -months_between(to, from);
-    }
-    let (start, end) = (Moment::of_millis(from), Moment::of_millis(to));
-    let rest = |moment: Moment, millis: i64| moment.day * DAY_MS + millis.rem_euclid(DAY_MS);
+/// How many whole months lie between two moments, negative if the second is earlier, as Flink counts them: a month is
+/// whole when its day is reached, or the last one of a month that is too short for it. The time of day matters only
+/// where the two moments have the same day then, and the second one's is the earlier.
+pub(super) fn months_between(from: i64, to: i64) -> i64 {
+    let day = |millis: i64| millis.div_euclid(DAY_MS);
+    let months = match day(from) <= day(to) {
+        true => months_of_days(day(from), day(to)),
+        false => -months_of_days(day(to), day(from)),
+    };
+    let is_same_day = later(from, months).is_some_and(|reached| day(reached) == day(to));
+    if is_same_day && to.rem_euclid(DAY_MS) < from.rem_euclid(DAY_MS) { months - 1 } else { months }
+}
+
+/// The whole months from one day to a later one, both since 1970.
+fn months_of_days(from: i64, to: i64) -> i64 {
+    let (start, end) = (Moment::of_millis(from * DAY_MS), Moment::of_millis(to * DAY_MS));
     let months = (end.year - start.year) * 12 + end.month - start.month;
-    if rest(end, to) < rest(start, from) { months - 1 } else { months }
+    let reached = start.day.min(days_in_month(end.year, end.month)) <= end.day;
+    if reached { months } else { months - 1 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> i64 {
-        let numbers: Vec<i64> = text.split(['-', ' ', ':']).map(|part| part.parse().unwrap()).collect();
-        millis_of((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5], 0)).unwrap()
-    }
 
     #[test]
     fn the_calendar_agrees_with_another_over_four_centuries() {
@@ -284,45 +141,6 @@ mod tests {
     }
 
     #[test]
-    fn moments_before_1970_floor_downwards() {
-        let floor = |field: TimeField, text| field.floor(at(text)).unwrap();
-        assert_eq!(floor(TimeField::Hour, "1969-12-31 23:59:59"), at("1969-12-31 23:00:00"));
-        assert_eq!(floor(TimeField::Year, "1969-12-31 23:59:59"), at("1969-01-01 00:00:00"));
-    }
-
-    #[test]
-    fn moments_are_rounded_to_what_has_a_length() {
-        let floor = |field: TimeField, text| field.floor(at(text)).unwrap();
-        let ceil = |field: TimeField, text| field.ceil(at(text)).unwrap();
-        assert_eq!(floor(TimeField::Week, "2020-01-02 15:04:05"), at("2019-12-29 00:00:00"));
-        assert_eq!(ceil(TimeField::Week, "2020-01-02 15:04:05"), at("2020-01-05 00:00:00"));
-        assert_eq!(floor(TimeField::Week, "2020-01-05 00:00:00"), at("2020-01-05 00:00:00"));
-        assert_eq!(floor(TimeField::Century, "2020-01-02 15:04:05"), at("2001-01-01 00:00:00"));
-        assert_eq!(ceil(TimeField::Decade, "2020-01-02 15:04:05"), at("2030-01-01 00:00:00"));
-        assert_eq!(ceil(TimeField::Month, "2020-01-01 00:00:00"), at("2020-01-01 00:00:00"));
-        assert_eq!(ceil(TimeField::Quarter, "2020-11-01 00:00:01"), at("2021-01-01 00:00:00"));
-    }
-
-    #[test]
-    fn months_end_with_their_last_day() {
-        let later = |text, months| TimeField::Month.add(at(text), months).unwrap();
-        assert_eq!(later("2020-01-31 10:00:00", 1), at("2020-02-29 10:00:00"));
-        assert_eq!(later("2020-02-29 10:00:00", 12), at("2021-02-28 10:00:00"));
-        assert_eq!(later("2020-01-31 10:00:00", -2), at("2019-11-30 10:00:00"));
-        assert_eq!(later("2020-12-31 00:00:00", 12), at("2021-12-31 00:00:00"));
-        assert_eq!(TimeField::Year.add(0, i64::MAX), None);
-    }
-
-    #[test]
-    fn parts_that_are_not_of_the_calendar_are_told_as_flink_tells_them() {
-        let part = |field: TimeField, text| field.extract(at(text));
-        let parts = [TimeField::Millennium, TimeField::Century, TimeField::Decade, TimeField::IsoYear];
-        assert_eq!(parts.map(|field| part(field, "2021-01-02 00:00:00")), [3, 21, 202, 2020]);
-        assert_eq!(parts.map(|field| part(field, "2000-12-31 00:00:00")), [2, 20, 200, 2000]);
-        assert_eq!(TimeField::Epoch.extract(-500), 0);
-    }
-
-    #[test]
     fn days_that_do_not_exist_have_no_millis() {
         assert_eq!(millis_of((2023, 2, 29), (0, 0, 0, 0)), None);
         assert_eq!(millis_of((2024, 13, 1), (0, 0, 0, 0)), None);
@@ -330,11 +148,23 @@ mod tests {
     }
 
     #[test]
-    fn differences_count_whole_units() {
-        let months = |from, to| TimeField::Month.difference(at(from), at(to)).unwrap();
-        assert_eq!(months("2024-01-31 00:00:00", "2024-02-29 00:00:00"), 0);
-        assert_eq!(months("2024-01-15 12:00:00", "2024-03-15 12:00:00"), 2);
-        assert_eq!(months("2024-03-15 12:00:00", "2024-01-15 12:00:00"), -2);
-        assert_eq!(TimeField::Hour.difference(0, 7_199_999), Some(1));
+    fn months_are_whole_when_their_day_is_reached_or_their_last_one() {
+        let check = |from: (i64, i64, i64, i64), to: (i64, i64, i64, i64), expected: i64| {
+            let at = |(year, month, day, hour)| millis_of((year, month, day), (hour, 0, 0, 0)).unwrap();
+            assert_eq!(months_between(at(from), at(to)), expected, "{from:?} {to:?}");
+        };
+        check((2024, 1, 31, 0), (2024, 2, 29, 0), 1);
+        check((2024, 1, 31, 0), (2024, 2, 28, 0), 0);
+        check((2024, 1, 31, 0), (2024, 3, 30, 0), 1);
+        check((2024, 3, 30, 0), (2024, 1, 31, 0), -1);
+        check((2024, 2, 29, 0), (2025, 2, 28, 0), 12);
+        // The time of day, for the same day only, and not alike in both directions.
+        check((2024, 5, 15, 13), (2024, 6, 15, 12), 0);
+        check((2024, 6, 15, 12), (2024, 5, 15, 13), -1);
+        check((2024, 1, 31, 12), (2024, 2, 29, 0), 0);
+        check((2024, 2, 29, 0), (2024, 1, 31, 12), -1);
+        check((1969, 1, 15, 12), (1970, 2, 15, 11), 12);
+        check((1970, 2, 15, 11), (1969, 1, 15, 12), -13);
+        check((1969, 11, 30, 12), (1969, 12, 31, 11), 1);
     }
 }

@@ -10,10 +10,11 @@ use datafusion_common::arrow::array::{
 use datafusion_common::arrow::compute::cast as by_arrow;
 use datafusion_common::arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    Time32MillisecondType, TimestampMillisecondType,
+    Time32MillisecondType, Time32SecondType, TimestampMillisecondType,
 };
 use datafusion_common::{Result, exec_err};
 
+use super::calendar::DAY_MS;
 use super::cast_text::text_of;
 use super::text::{java_double, java_float};
 use super::written::{boolean, date, decimal, double, time, timestamp, whole};
@@ -37,6 +38,7 @@ pub fn is_flinks(from: &DataType, to: &DataType) -> bool {
         (Utf8, Date32 | Time32(TimeUnit::Millisecond) | Timestamp(TimeUnit::Millisecond, None)) => true,
         (Utf8, to) => is_whole(to) || is_float(to),
         (Boolean | List(_) | Map(_, _) | Struct(_), Utf8) => true,
+        (Timestamp(TimeUnit::Millisecond, None), Date32 | Time32(TimeUnit::Second)) => true,
         _ => false,
     }
 }
@@ -59,6 +61,16 @@ pub fn cast(values: &ArrayRef, to: &DataType, or_null: bool) -> Result<ArrayRef>
             let numbers = by_arrow(values, &Float64)?;
             let numbers = numbers.as_primitive::<Float64Type>();
             Ok(Arc::new(numbers.iter().map(|number| number.map(|number| number != 0.0)).collect::<BooleanArray>()))
+        }
+        // What is before 1970 is cut towards it, as in Flink.
+        (Timestamp(_, _), Date32) => {
+            let moments = values.as_primitive::<TimestampMillisecondType>();
+            Ok(Arc::new(moments.unary::<_, Date32Type>(|millis| (millis / DAY_MS) as i32)))
+        }
+        (Timestamp(_, _), Time32(TimeUnit::Second)) => {
+            let moments = values.as_primitive::<TimestampMillisecondType>();
+            let second = |millis: i64| (millis % DAY_MS / 1000).rem_euclid(DAY_MS / 1000) as i32;
+            Ok(Arc::new(moments.unary::<_, Time32SecondType>(second)))
         }
         (_, Decimal128(precision, scale)) => to_decimal(values, *precision, *scale),
         (Decimal128(_, scale), to) => {
@@ -281,6 +293,16 @@ mod tests {
         check(1e20.into(), exact(Some(10i128.pow(30)), 38, 10));
         check(true.into(), exact(Some(10), 3, 1));
         assert!(cast(&ScalarValue::from(f64::NAN).to_array().unwrap(), &DataType::Decimal128(5, 2), true).is_err());
+    }
+
+    #[test]
+    fn moments_are_cut_towards_1970() {
+        let moment = |millis| ScalarValue::TimestampMillisecond(Some(millis), None);
+        check(moment(-1_500), ScalarValue::Date32(Some(0)));
+        check(moment(-86_400_001), ScalarValue::Date32(Some(-1)));
+        check(moment(86_399_999), ScalarValue::Date32(Some(0)));
+        check(moment(-1_500), ScalarValue::Time32Second(Some(86_399)));
+        check(moment(45_296_789), ScalarValue::Time32Second(Some(45_296)));
     }
 
     #[test]

@@ -33,8 +33,9 @@ mod search;
 mod similar;
 mod text;
 mod time;
+mod time_field;
 mod url;
-mod written;
+pub mod written;
 mod zones;
 
 use std::collections::BTreeMap;
@@ -46,9 +47,9 @@ use datafusion_expr::ScalarUDF;
 use crate::nested;
 
 pub use about::{SECTIONS, about};
-pub use calendar::TimeField;
 pub use json_build::becomes_json;
 pub use pattern::{format_timestamp, read_timestamp as parse_timestamp};
+pub use time_field::TimeField;
 pub use zones::{INSTANT_OF, LOCAL_OF};
 
 /// A scalar function as the planner sees it.

@@ -2,13 +2,12 @@
 //! crate; what that cannot express (look-around, back references, possessive quantifiers) is refused when planning.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, BooleanArray};
 use datafusion_common::{Result, exec_datafusion_err};
 use datafusion_expr::ScalarFunctionArgs;
-use regex::Regex;
+use regex::{NoExpand, Regex};
 
 use super::Nulls::{Sometimes, Strict};
 use super::Parameter::{Text, Whole};
@@ -21,11 +20,11 @@ pub(super) fn functions() -> Vec<Function> {
         own(
             "regexp_replace",
             &[Form { parameters: &[Text, Text, Text], repeats: false, returns: Returns::Type(Simple::Text) }],
-            "REGEXP_REPLACE(string, 'pattern', 'replacement')",
+            "REGEXP_REPLACE(string, 'pattern', replacement)",
             Strict,
             replace,
         )
-        .checked(|constants| check_pattern(constants).and_then(|()| check_replacement(constants))),
+        .checked(check_pattern),
         own(
             "regexp_extract",
             &[
@@ -58,15 +57,12 @@ pub(super) fn check_constant(pattern: Option<&str>) -> std::result::Result<(), S
     compile(pattern.ok_or("the pattern must be a string constant")?).map(|_| ())
 }
 
-fn check_replacement(constants: &[Option<String>]) -> std::result::Result<(), String> {
-    let replacement = constants.get(2).cloned().flatten().ok_or("the replacement must be a string constant")?;
-    translate_replacement(&replacement).map(|_| ())
-}
-
+/// The replacement is taken as it is: as in Flink, it names no groups.
 fn replace(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
-    let (texts, pattern) = (Texts::of(arguments, 0)?, compiled(arguments, 1)?);
-    let replacement = translate_replacement(constant(arguments, 2)?).map_err(|e| exec_datafusion_err!("{e}"))?;
-    Ok(collect_text(arguments.number_rows, |row| Some(pattern.replace_all(texts.get(row)?, &replacement))))
+    let (texts, pattern, replacements) = (Texts::of(arguments, 0)?, compiled(arguments, 1)?, Texts::of(arguments, 2)?);
+    Ok(collect_text(arguments.number_rows, |row| {
+        Some(pattern.replace_all(texts.get(row)?, NoExpand(replacements.get(row)?)))
+    }))
 }
 
 /// NULL where the pattern is not found or the group took no part.
@@ -149,37 +145,9 @@ fn translate_pattern(pattern: &str) -> std::result::Result<String, String> {
     Ok(translated)
 }
 
-/// `$1` becomes `${1}`, a backslash makes the next character plain.
-fn translate_replacement(replacement: &str) -> std::result::Result<String, String> {
-    let mut translated = String::with_capacity(replacement.len() + 8);
-    let mut characters = replacement.chars();
-    while let Some(character) = characters.next() {
-        let wrong = || format!("the replacement `{replacement}` has a `$` or backslash that refers to nothing");
-        match character {
-            '$' => {
-                let group = characters.next().and_then(|digit| digit.to_digit(10)).ok_or_else(wrong)?;
-                if characters.as_str().starts_with(|next: char| next.is_ascii_digit()) {
-                    return Err(format!("the replacement `{replacement}` refers to a group above 9"));
-                }
-                let _ = write!(translated, "${{{group}}}");
-            }
-            '\\' => push_plain(&mut translated, characters.next().ok_or_else(wrong)?),
-            other => translated.push(other),
-        }
-    }
-    Ok(translated)
-}
-
-fn push_plain(translated: &mut String, character: char) {
-    match character {
-        '$' => translated.push_str("$$"),
-        other => translated.push(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{compile, translate_replacement};
+    use super::compile;
 
     #[test]
     fn classes_know_ascii_only_as_in_java() {
@@ -192,11 +160,5 @@ mod tests {
         for pattern in ["a(?=b)", "a*+", r"(a)\1", r"\Qa\E", "("] {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
-    }
-
-    #[test]
-    fn replacements_refer_to_groups_by_dollar() {
-        assert_eq!(translate_replacement(r"<$1>\$x"), Ok("<${1}>$$x".to_string()));
-        assert!(translate_replacement("costs $").is_err());
     }
 }

@@ -13,9 +13,9 @@ use super::Parameter::{Date, Double, Instant, Text, Time, Timestamp, Whole};
 use super::arguments::{
     Doubles, Moments, Texts, Values, Wholes, collect_moments, collect_text, collect_wholes, constant,
 };
-use super::calendar::TimeField;
 use super::kernel::{own, volatile};
 use super::pattern::{Pattern, read_timestamp};
+use super::time_field::TimeField;
 use super::written::timestamp;
 use super::{Form, Function, Returns, Simple};
 use crate::clock::now_ms;

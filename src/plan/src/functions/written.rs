@@ -90,7 +90,7 @@ pub(super) fn parsed_decimal(text: &str) -> Option<(i128, i64)> {
 }
 
 /// `y[-M[-d]]`; a time behind a space does not matter. Days since 1970.
-pub(super) fn date(text: &str) -> Option<i32> {
+pub fn date(text: &str) -> Option<i32> {
     let text = text.trim();
     let day = text.split_once(' ').map_or(text, |(day, _)| day);
     let mut parts = day.split('-').map(number);
@@ -103,7 +103,7 @@ pub(super) fn date(text: &str) -> Option<i32> {
 }
 
 /// `H[:m[:s[.fraction]]]`. Milliseconds of the day.
-pub(super) fn time(text: &str) -> Option<i32> {
+pub fn time(text: &str) -> Option<i32> {
     let (clock, fraction) = clock_and_fraction(text.trim())?;
     let mut parts = clock.split(':').map(number);
     let hour = parts.next()??;
@@ -116,7 +116,7 @@ pub(super) fn time(text: &str) -> Option<i32> {
 
 /// `y-M-d[ H:m:s[.fraction]]`, without white space around it. A day that a month does not have is its last one, and hour
 /// 24 the next day's first, as Java has it. Milliseconds since 1970.
-pub(super) fn timestamp(text: &str) -> Option<i64> {
+pub fn timestamp(text: &str) -> Option<i64> {
     let (day, clock) = text.split_once(' ').map_or((text, None), |(day, clock)| (day, Some(clock)));
     let mut parts = day.split('-').map(number);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);

@@ -1,15 +1,15 @@
 //! Casts. Where Arrow's cast would answer otherwise than Flink's, a function does it; where neither is right, it is
 //! refused.
 
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::functions::casts;
 use tidemill_plan::{Expression, Literal};
 
-use super::literal::{string_of, temporal};
+use super::literal::{cast_text, string_of};
 use super::{Typed, nested};
 use crate::error::{Result, SqlError};
-use crate::types::{self, SqlType, TIMESTAMP, is_approximate, is_number, is_whole};
+use crate::types::{self, SqlType, TIME, TIMESTAMP, is_approximate, is_number, is_whole};
 
 const TIMESTAMP_PATTERN: &str = "yyyy-MM-dd HH:mm:ss.SSS";
 
@@ -24,6 +24,9 @@ pub(super) enum OnError {
 pub(super) fn explicit(value: Typed, to: &SqlType, on_error: OnError, span: Span) -> Result<Typed> {
     if let Some(made) = part_by_part(&value, to, on_error, span)? {
         return Ok(made);
+    }
+    if to.whole_seconds {
+        return whole_seconds(value, on_error, span);
     }
     let value = convert(value, &to.arrow, on_error, span)?;
     match to.length {
@@ -72,6 +75,23 @@ pub(crate) fn cast_to(value: Typed, to: &DataType, span: Span) -> Result<Typed> 
     explicit(value, &SqlType::of(to), OnError::Fail, span)
 }
 
+/// A time of day without parts of seconds.
+fn whole_seconds(value: Typed, on_error: OnError, span: Span) -> Result<Typed> {
+    if let DataType::Timestamp(_, None) = value.data_type {
+        return Ok(arrow(arrow(value, &DataType::Time32(TimeUnit::Second), on_error), &TIME, on_error));
+    }
+    let time = convert(value, &TIME, on_error, span)?;
+    Ok(match time.expression {
+        Expression::Literal(Literal::Time32Millis(millis)) if millis % 1000 == 0 => time,
+        _ => floored(time, "SECOND"),
+    })
+}
+
+fn floored(value: Typed, unit: &str) -> Typed {
+    let (data_type, nullable) = (value.data_type.clone(), value.nullable);
+    Typed::call("floor_time", vec![Typed::text(unit), value], data_type, nullable)
+}
+
 /// VARCHAR(n) cuts, CHAR(n) also fills up with spaces.
 fn shortened(value: Typed, length: u64, padded: bool) -> Typed {
     let nullable = value.nullable;
@@ -90,7 +110,7 @@ fn convert(value: Typed, to: &DataType, on_error: OnError, span: Span) -> Result
         (from, to) if from == to => Ok(value),
         (Null, _) => Ok(value.widened(to)),
         (Utf8, Date32 | Time32(_) | Timestamp(_, _)) if string_of(&value).is_some() && on_error == OnError::Fail => {
-            temporal(string_of(&value).unwrap_or_default(), to, span)
+            cast_text(string_of(&value).unwrap_or_default(), to, span)
         }
         // What does not fit is NULL, whatever is cast.
         (from, Decimal128(_, _)) if (is_number(from) || matches!(from, Boolean)) && casts::is_flinks(from, to) => {
@@ -109,7 +129,9 @@ fn convert(value: Typed, to: &DataType, on_error: OnError, span: Span) -> Result
         (from, Boolean) if is_number(from) => Ok(arrow(value, to, on_error)),
         (Boolean, to) if is_number(to) => Ok(arrow(value, to, on_error)),
         (Boolean | List(_) | Map(_, _) | Struct(_), Utf8) => Ok(arrow(value, to, on_error)),
-        (Timestamp(_, Some(_)), Date32 | Time32(_)) | (Date32, Timestamp(_, Some(_))) => {
+        // Whole units are cut nowhere: of a TIMESTAMP_LTZ, what is before 1970 is rounded down.
+        (Timestamp(_, Some(_)), Date32) => Ok(arrow(floored(arrow(value, &TIMESTAMP, on_error), "DAY"), to, on_error)),
+        (Timestamp(_, Some(_)), Time32(_)) | (Date32, Timestamp(_, Some(_))) => {
             Ok(arrow(arrow(value, &TIMESTAMP, on_error), to, on_error))
         }
         (Timestamp(_, _), Timestamp(_, _) | Date32 | Time32(_)) | (Date32, Timestamp(_, None)) => {

@@ -3,7 +3,7 @@
 use arrow_schema::DataType;
 use sqlparser::ast::{DateTimeField, Expr, Interval, Spanned, TypedString, UnaryOperator, Value, ValueWithSpan};
 use sqlparser::tokenizer::Span;
-use tidemill_plan::functions::parse_timestamp;
+use tidemill_plan::functions::written;
 use tidemill_plan::{Expression, Literal};
 
 use super::Typed;
@@ -70,31 +70,41 @@ pub(super) fn typed_string(typed: &TypedString) -> Result<Typed> {
     let Value::SingleQuotedString(text) = &typed.value.value else {
         return Err(SqlError::new(span, "expected a string", "put the value into single quotes"));
     };
-    temporal(text, &data_type, span)
+    match is_whole_literal(text, &data_type) {
+        true => cast_text(text, &data_type, span),
+        false => Err(no_moment(text, &data_type, span)),
+    }
 }
 
-/// A constant of a time type from its text.
-pub(super) fn temporal(text: &str, data_type: &DataType, span: Span) -> Result<Typed> {
-    let wrong = || {
-        let message = format!("'{text}' is not a {}", types::name(data_type));
-        SqlError::new(span, message, "write such as '2024-12-31', '23:59:59' or '2024-12-31 23:59:59.123'")
+/// Whether a literal's text says all parts and a day that there is, which CAST does not ask for.
+fn is_whole_literal(text: &str, data_type: &DataType) -> bool {
+    let (day, clock) = match data_type {
+        DataType::Date32 => (Some(text), None),
+        DataType::Time32(_) => (None, Some(text)),
+        _ => text.split_once(' ').map_or((Some(text), None), |(day, clock)| (Some(day), Some(clock))),
     };
+    let is_day = |day: &str| day.matches('-').count() == 2 && !day.contains(' ') && written::date(day).is_some();
+    day.is_none_or(is_day) && clock.is_none_or(|clock| clock.matches(':').count() == 2)
+}
+
+/// A constant of a time type from its text, which is read as CAST reads it.
+pub(super) fn cast_text(text: &str, data_type: &DataType, span: Span) -> Result<Typed> {
+    let wrong = || no_moment(text, data_type, span);
     let literal = match data_type {
-        DataType::Date32 => {
-            let millis = Some(text).filter(|text| !text.contains(':')).and_then(parse_timestamp).ok_or_else(wrong)?;
-            Literal::Date32(i32::try_from(millis / DAY_MS).map_err(|_| wrong())?)
-        }
-        DataType::Time32(_) => {
-            let millis = parse_timestamp(&format!("1970-01-01 {text}")).ok_or_else(wrong)?;
-            Literal::Time32Millis(i32::try_from(millis).map_err(|_| wrong())?)
-        }
+        DataType::Date32 => Literal::Date32(written::date(text).ok_or_else(wrong)?),
+        DataType::Time32(_) => Literal::Time32Millis(written::time(text).ok_or_else(wrong)?),
         DataType::Timestamp(_, zone) => {
-            let value = parse_timestamp(text).ok_or_else(wrong)?;
+            let value = written::timestamp(text).ok_or_else(wrong)?;
             Literal::TimestampMillis { value, zone: zone.as_ref().map(ToString::to_string) }
         }
         _ => return Err(wrong()),
     };
     Ok(Typed::literal(literal, data_type.clone()))
+}
+
+fn no_moment(text: &str, data_type: &DataType, span: Span) -> SqlError {
+    let message = format!("'{text}' is not a {}", types::name(data_type));
+    SqlError::new(span, message, "write such as '2024-12-31', '23:59:59' or '2024-12-31 23:59:59.123'")
 }
 
 pub(super) fn interval(interval: &Interval) -> Result<Typed> {

@@ -7,7 +7,7 @@ use tidemill_plan::{BinaryOperator, Expression, Literal};
 
 use super::Typed;
 use super::function::call;
-use super::literal::{string_of, temporal};
+use super::literal::{cast_text, string_of};
 use super::typed::binary;
 use crate::error::{Result, SqlError};
 use crate::types::{self, INTERVAL, common_number, exact, fitted_decimal, is_number, is_whole};
@@ -113,7 +113,7 @@ pub(super) fn comparable(left: Typed, right: Typed, span: Span) -> Result<(Typed
 fn as_moment(value: Typed, beside: &DataType, span: Span) -> Result<Typed> {
     let is_temporal = matches!(beside, DataType::Date32 | DataType::Time32(_) | DataType::Timestamp(_, _));
     match string_of(&value) {
-        Some(text) if is_temporal => temporal(text, beside, span),
+        Some(text) if is_temporal => cast_text(text, beside, span),
         _ => Ok(value),
     }
 }
