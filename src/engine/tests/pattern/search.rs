@@ -15,8 +15,12 @@ pub fn searched(rows: &[Row], case: &Case) -> Vec<Vec<String>> {
         rows.sort_by_key(|row| (row.time, row.number));
         let mut start = 0;
         while start < rows.len() {
-            let mut way = Way { rows: &rows, case, start, taken: Vec::new(), best: None };
+            let mut way = Way { rows: &rows, case, start, taken: Vec::new(), best: None, ran_out: false };
             way.go(0, 0);
+            // What would have come next may have completed this match, and skipped later ones.
+            if way.best.is_none() && way.ran_out && case.within_ms.is_none() {
+                break;
+            }
             let Some(taken) = way.best else {
                 start += 1;
                 continue;
@@ -66,6 +70,8 @@ struct Way<'a> {
     taken: Vec<usize>,
     /// The shortest so far.
     best: Option<Vec<usize>>,
+    /// Whether a way needs a row behind the last one.
+    ran_out: bool,
 }
 
 impl Way<'_> {
@@ -75,6 +81,7 @@ impl Way<'_> {
             return;
         }
         let Some(term) = self.case.terms.get(variable).copied() else { return };
+        self.ran_out |= self.start + self.taken.len() == self.rows.len();
         let fits = self.fits(variable);
         let takes = fits && term.most.is_none_or(|most| count < most);
         let keeps = fits && term.greedy && term.most != Some(term.least) && (term.least, term.most) != (0, Some(1));

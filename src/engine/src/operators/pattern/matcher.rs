@@ -107,11 +107,6 @@ impl Matcher {
         self.for_each_live(|search, rules, matches| search.expire(rules, time, matches))
     }
 
-    /// No row is to come any more.
-    pub fn finish(&mut self) -> Result<()> {
-        self.for_each_live(Search::finish)
-    }
-
     /// Forgets the rows that are no longer needed.
     pub fn forget_rows(&mut self) {
         for group in std::mem::take(&mut self.live) {

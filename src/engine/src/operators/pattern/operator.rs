@@ -126,12 +126,9 @@ impl MatchOperator {
 
     /// Time has come to `now`: takes the rows whose turn it is, and forgets what has become too old.
     fn advance(&mut self, now: i64, output: &mut Output) -> Result<()> {
-        let is_end = now == i64::MAX;
         let mut due = due_rows(&mut self.waiting, now);
         if self.clock == Clock::Processing {
-            // The end of the input does not make its last rows later than they are.
-            let taken_at = if is_end { self.time } else { now };
-            due.iter_mut().for_each(|row| row.time = taken_at);
+            due.iter_mut().for_each(|row| row.time = now);
         }
         self.time = self.time.max(now);
         if !due.is_empty() {
@@ -139,11 +136,7 @@ impl MatchOperator {
             let sorted = self.order.sorted(&due, &self.matcher.store)?;
             self.matcher.take(&sorted)?;
         }
-        if is_end {
-            self.matcher.finish()?;
-        } else {
-            self.matcher.expire(now)?;
-        }
+        self.matcher.expire(now)?;
         self.put_out(output)?;
         self.matcher.forget_rows();
         Ok(self.forget_partitions()?)
@@ -222,7 +215,8 @@ impl StreamOperator for MatchOperator {
         self.settle()?;
         match (watermark, self.clock) {
             (Watermark::At(time), Clock::Event) if time > self.time => self.advance(time, output)?,
-            (Watermark::END, Clock::Processing) => self.advance(i64::MAX, output)?,
+            // The end of the input does not make its last rows later than they are.
+            (Watermark::END, Clock::Processing) => self.advance(self.time, output)?,
             (Watermark::At(_) | Watermark::Idle, _) => {}
         }
         output.push(Element::Watermark(watermark));

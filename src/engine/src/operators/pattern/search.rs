@@ -3,6 +3,7 @@
 //!
 //! Matches are found from every row on at once, and put out as if they were looked for one after the other: a complete
 //! match waits while one that began earlier may still become complete, and is dropped if that one skips its first row.
+//! The end of the input decides nothing, as in Flink: what waits then, and is not ended by WITHIN, is no result.
 
 use std::rc::Rc;
 
@@ -150,12 +151,6 @@ impl Search {
         if let Some(holds) = holds.last().filter(|_| row >= stepping.search.from) {
             stepping.offer(row, time, Nfa::START, None, *holds);
         }
-        self.release(rules, matches)
-    }
-
-    /// No row is to come any more: partial matches hold nothing back.
-    pub fn finish(&mut self, rules: &Rules, matches: &mut Vec<Match>) -> Result<(), SkipFault> {
-        self.threads.clear();
         self.release(rules, matches)
     }
 
