@@ -143,6 +143,29 @@ impl Relation {
         self
     }
 
+    /// The columns behind an operator that keeps rows until the watermark has passed what stands at `time`: of their
+    /// other times it says nothing then. Windows last if that is their end, or their time.
+    pub(crate) fn having_waited(&self, time: usize) -> Vec<Field> {
+        let is_for_windows = self.is_window_end(time) || self.is_window_time(time);
+        let stays = |place: usize, role: Role| match role {
+            Role::Rowtime => place == time || is_for_windows && self.is_window_time(place),
+            Role::WindowStart(Clock::Event) | Role::WindowEnd(Clock::Event) => is_for_windows,
+            Role::WindowStart(Clock::Processing) | Role::WindowEnd(Clock::Processing) => true,
+            Role::Plain | Role::Proctime => true,
+        };
+        let fields = self.fields.iter().enumerate();
+        fields.map(|(place, field)| if stays(place, field.role) { field.clone() } else { field.timeless() }).collect()
+    }
+
+    fn is_window_end(&self, place: usize) -> bool {
+        matches!(self.fields[place].role, Role::WindowEnd(_))
+    }
+
+    /// Whether it is the time of the rows' windows: the column behind their bounds.
+    pub(crate) fn is_window_time(&self, place: usize) -> bool {
+        place.checked_sub(1).is_some_and(|before| self.is_window_end(before))
+    }
+
     /// Whether rows that have come are never taken back.
     pub(crate) fn only_grows(&self) -> bool {
         match &self.node {

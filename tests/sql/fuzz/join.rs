@@ -42,7 +42,8 @@ impl Generator<'_> {
         let mut on = Sql::both(self.choices.pick(&forms), &[&one, &other, &before, &after]);
         if self.choices.below(4) != 3 {
             let (one, other) = self.alike(&left, &right);
-            on = Sql::both("{0} = {1} AND {2}", &[&one, &other, &on]);
+            // The first times that are compared are those that rows wait for: only they are times in the result.
+            on = Sql::both("{2} AND {0} = {1}", &[&one, &other, &on]);
         }
         self.joined(word, left, right, &on, (true, "interval join"))
     }

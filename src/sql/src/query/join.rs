@@ -132,6 +132,7 @@ fn settle(
     span: Span,
 ) -> Result<Relation> {
     if let Some(bounds) = Bounds::of(&left, &right, &conditions) {
+        let (left, right) = having_waited(left, bounds.left_time, right, bounds.right_time);
         let rest = bounds.without(conditions);
         return Ok(placed(kind, left, right, rest, &|_| true, |on| {
             NodeKind::IntervalJoin(IntervalJoin {
@@ -150,6 +151,7 @@ fn settle(
             let message = "rows of windows that may be taken back cannot be joined";
             return Err(SqlError::new(span, message, "join rows that stay, and aggregate afterwards"));
         }
+        let (left, right) = having_waited(left, left_end, right, right_end);
         return Ok(placed(kind, left, right, conditions, &|_| true, |on| {
             NodeKind::IntervalJoin(IntervalJoin {
                 kind,
@@ -167,6 +169,12 @@ fn settle(
     Ok(placed(kind, timeless(left), timeless(right), conditions, &|_| true, |on| {
         NodeKind::Join(Join { kind, on, state_ttl_ms: [None, None] })
     }))
+}
+
+/// Rows of both sides wait for others of near times, or for the end of their window.
+fn having_waited(left: Relation, left_time: usize, right: Relation, right_time: usize) -> (Relation, Relation) {
+    let waited = |side: Relation, time| Relation { fields: side.having_waited(time), ..side };
+    (waited(left, left_time), waited(right, right_time))
 }
 
 /// The window ends of both sides if the conditions say that the windows are the same.

@@ -173,6 +173,6 @@ fn sorted(relation: Relation, keys: &[Ordered], span: Span) -> Result<Relation> 
     let mut keys = keys.iter().map(|key| key.key(&mut slots)).collect::<Vec<_>>();
     let time_column = keys.remove(0).column;
     let input = slots.onto(relation);
-    let fields = input.fields.clone();
+    let fields = input.having_waited(time_column);
     Ok(Relation::operator(NodeKind::Sort(Sort { time_column, then: keys }), vec![input], fields))
 }

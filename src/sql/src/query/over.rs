@@ -119,7 +119,10 @@ impl OverCalls<'_> {
             None => OverOrder::Columns(keys),
         };
         let input = slots.onto(relation);
-        let mut fields = input.fields.clone();
+        let mut fields = match order {
+            OverOrder::EventTime(time) => input.having_waited(time),
+            OverOrder::ProcessingTime(_) | OverOrder::Columns(_) => input.fields.clone(),
+        };
         for call in calls {
             let nullable = !call.call.counts();
             let column = Typed::new(Expression::Column(fields.len()), call.call.computed.clone(), nullable);

@@ -131,13 +131,13 @@ pub(super) fn rank(
     (first, last): (u64, u64),
     numbered: Option<Vec<Field>>,
 ) -> Relation {
-    let emit = match window_end(&input, &partition) {
-        Some(window_end) => RankEmit::AtWindowEnd { window_end },
-        None => RankEmit::Changes,
+    let (emit, mut fields) = match window_end(&input, &partition) {
+        Some(window_end) => (RankEmit::AtWindowEnd { window_end }, input.having_waited(window_end)),
+        None => (RankEmit::Changes, input.fields.clone()),
     };
     let with_number = numbered.is_some();
     let rank = Rank { partition, order, first, last, with_number, emit, state_ttl_ms: None };
-    let fields = numbered.unwrap_or_else(|| input.fields.clone());
+    fields.extend(numbered.into_iter().flatten().skip(input.fields.len()));
     Relation::operator(NodeKind::Rank(rank), vec![input], fields)
 }
 
@@ -170,10 +170,11 @@ pub(super) fn numbered(
             return Err(SqlError::new(span, message, "add a condition such as rn <= 10 in the query around it"));
         }
     };
-    let order = match clock {
-        Clock::Event => OverOrder::EventTime(time),
-        Clock::Processing => OverOrder::ProcessingTime(time),
+    let (order, below) = match clock {
+        Clock::Event => (OverOrder::EventTime(time), input.having_waited(time)),
+        Clock::Processing => (OverOrder::ProcessingTime(time), input.fields.clone()),
     };
+    let fields = below.into_iter().chain(fields.into_iter().skip(input.fields.len())).collect::<Vec<_>>();
     let call = AggregateCall { function: AggregateFunction::RowNumber, argument: None, distinct: false, filter: None };
     let frame = Frame::Rows { preceding: None };
     let over = Over { partition, order, frame, aggregates: vec![call], state_ttl_ms: None };

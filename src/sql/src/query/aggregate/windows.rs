@@ -195,6 +195,5 @@ fn is_of_window(key: &Key, relation: &Relation) -> bool {
 
 /// Whether a key is the time of the rows' windows: the column behind their bounds.
 fn is_window_time(value: &Typed, relation: &Relation) -> bool {
-    let Expression::Column(place) = value.expression else { return false };
-    place.checked_sub(1).is_some_and(|before| matches!(relation.fields[before].role, Role::WindowEnd(_)))
+    matches!(value.expression, Expression::Column(place) if relation.is_window_time(place))
 }

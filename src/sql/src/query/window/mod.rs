@@ -141,6 +141,7 @@ fn time_column(relation: &Relation, descriptor: &Expr, function: &WindowFunction
 
 fn timeless(name: &str, data_type: &str, span: Span) -> SqlError {
     let message = format!("`{name}` ({data_type}) has no watermark, so windows would never end");
-    let remedy = "use the column that the table's WATERMARK is for, unchanged by the query";
+    let remedy = "use the column that the table's WATERMARK is for, unchanged by the query; behind a join by time or OVER, \
+                  the one that it goes by";
     SqlError::new(span, message, remedy)
 }
