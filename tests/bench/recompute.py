@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 
 from changelog import few
 
-# Where rows tie, any of their orders is right. More orders than this are not tried.
-MOST_ORDERS = 10_000
+# Where rows tie, any of their orders is right. A seller's orders are not looked through for longer than this many steps.
+MOST_STEPS = 1_000_000
 
 
 def mean_of_winning_prices(rows, auctions, bids, frame):
@@ -23,7 +23,7 @@ def mean_of_winning_prices(rows, auctions, bids, frame):
     wrong = [
         f"seller {seller}: {dict(found[seller])} is not what {len(expected[seller])} winning bids give"
         for seller in sorted(expected.keys() | found.keys())
-        if not any(found[seller] == means(order, frame) for order in orders(expected[seller]))
+        if not are_means(found[seller], expected[seller], frame)
     ]
     return few(wrong)
 
@@ -47,25 +47,57 @@ def winners(auctions, bids):
     return by_seller
 
 
-def orders(won):
-    """The orders that a seller's prices can have by the times of their bids, as lists of prices."""
-    return itertools.islice(all_orders(won), MOST_ORDERS)
+def are_means(found, won, frame):
+    """Whether some order of a seller's prices by the times of their bids has these means."""
+    steps = itertools.count()
+    return any(has_order(by_time(times, won), found, frame, steps) for times in itertools.product(*(times for times, _ in won)))
 
 
-def all_orders(won):
-    for times in itertools.product(*(times for times, _ in won)):
-        by_time = defaultdict(list)
-        for time, (_, price) in zip(times, won):
-            by_time[time].append(price)
-        ties = (itertools.permutations(by_time[time]) for time in sorted(by_time))
-        for groups in itertools.product(*ties):
-            yield [price for group in groups for price in group]
+def by_time(times, won):
+    """The prices of each time, in the order of times."""
+    prices = defaultdict(Counter)
+    for time, (_, price) in zip(times, won):
+        prices[time][price] += 1
+    return [prices[time] for time in sorted(prices)]
 
 
-def means(prices, frame):
-    """Whole numbers, as the mean of a BIGINT is."""
-    windows = (prices[max(0, last - frame + 1) : last + 1] for last in range(len(prices)))
-    return Counter(sum(window) // len(window) for window in windows)
+def has_order(groups, found, frame, steps):
+    """Whether the prices can be put one behind the other, group by group, so that their means are those found. An order is
+    given up at the first mean that is not among them."""
+    if sum(group.total() for group in groups) != found.total():
+        return False
+    # For each price put: the ones behind it that may still be tried.
+    window, left, tries = [], Counter(found), [sorted(groups[0])] if groups else []
+    bounds = list(itertools.accumulate(group.total() for group in groups))
+    group_of = [number for number, group in enumerate(groups) for _ in range(group.total())]
+    groups = [Counter(group) for group in groups]
+    while tries:
+        if next(steps) > MOST_STEPS:
+            return False
+        if not tries[-1]:
+            tries.pop()
+            if window:
+                price = window.pop()
+                left[mean([*window[-frame:], price], frame)] += 1
+                groups[group_of[len(window)]][price] += 1
+            continue
+        price = tries[-1].pop()
+        value = mean([*window[-frame:], price], frame)
+        if not left[value]:
+            continue
+        left[value] -= 1
+        groups[group_of[len(window)]][price] -= 1
+        window.append(price)
+        if len(window) == bounds[-1]:
+            return True
+        tries.append([price for price, count in groups[group_of[len(window)]].items() if count])
+    return not groups
+
+
+def mean(prices, frame):
+    """Of the last of them; a whole number, as the mean of a BIGINT is."""
+    window = prices[-frame:]
+    return sum(window) // len(window)
 
 
 def bids_of_each_bidder(rows, bids):

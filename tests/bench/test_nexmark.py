@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 import unittest
+from collections import Counter
 
 import changelog
 import nexmark
@@ -129,6 +130,15 @@ class Recomputed(unittest.TestCase):
         self.assertEqual(self.means({"7, 10": 1, "7, 15": 1, "7, 30": 1}, bids), [])
         self.assertEqual(self.means({"7, 10": 1, "7, 25": 1, "7, 30": 1}, bids), [])
         self.assertEqual(len(self.means({"7, 10": 1, "7, 15": 1, "7, 25": 1}, bids)), 1)
+
+    def test_many_orders_are_looked_through_by_their_means(self):
+        bids = [self.bid(1, 1, "01"), *(self.bid(auction, 1 << auction, "02") for auction in range(2, 20))]
+        auctions = [{**self.AUCTIONS[0], "id": auction, "seller": 7} for auction in range(1, 20)]
+        prices = [1, *(1 << auction for auction in sorted(range(2, 20), key=lambda auction: auction * 7 % 19))]
+        rows = Counter(f"7, {recompute.mean(prices[:last], 3)}" for last in range(1, len(prices) + 1))
+        self.assertEqual(recompute.mean_of_winning_prices(rows, auctions, bids, 3), [])
+        rows[next(iter(rows))] += 1
+        self.assertEqual(len(recompute.mean_of_winning_prices(rows, auctions, bids, 3)), 1)
 
     def test_every_bid_is_in_one_window(self):
         bids = [self.bid(1, 10, "01")] * 3

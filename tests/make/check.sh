@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs checks, prints a table of them, and as the last line the same as one JSON object:
 #   check.sh all       format, lints, licences, unit tests, chart, cluster tests: what CI runs
-#   check.sh lint      format, lints, licences, chart
+#   check.sh lint      format, lints, licences, chart, the benchmark's scripts
 #   check.sh cluster   the cluster tests
 #   check.sh report    how long start, stop, resume and scale take, and what an idle application writes
 # The cluster tests run on TIDEMILL_TEST_KUBECONFIG (with TIDEMILL_TEST_KAFKA and TIDEMILL_TEST_KAFKA_FROM_PODS) if it is
@@ -28,6 +28,11 @@ step() {
 format() { cargo fmt --all --check; }
 clippy() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 unit_tests() { cargo test --locked --workspace; }
+
+benchmark_scripts() {
+  install_missing python3:python3
+  python3 -m unittest discover -s tests/bench
+}
 
 licences() {
   if [ "$("$TOOLS/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $CARGO_DENY" ]; then
@@ -112,6 +117,7 @@ lint() {
   step "clippy" clippy
   step "licences" licences
   step "chart" chart
+  step "benchmark scripts" benchmark_scripts
 }
 
 run_steps() {

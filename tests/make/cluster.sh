@@ -4,7 +4,8 @@
 #   cluster.sh up DIR         the same, with the example's topics, and says what to do next
 #   cluster.sh diagnose DIR   shows what is in it, for the log of a failed test
 #   cluster.sh down DIR       ends it
-# NODES (1) and WAIT (120s, for the chart to be ready) can be set.
+# NODES (3 for up, so that an application of three workers fits on a small machine; otherwise 1) and WAIT (120s, for the
+# chart to be ready) can be set.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 NAMESPACE=tidemill-system
@@ -74,7 +75,7 @@ NEXT
 DIR=$2
 case $1 in
   start) start ;;
-  up) start; next_steps ;;
+  up) NODES=${NODES:-3}; start; next_steps ;;
   diagnose) diagnose ;;
   down) tests/cluster/down.sh "$DIR" ;;
   *) die "unknown command $1" ;;
