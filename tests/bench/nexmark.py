@@ -22,7 +22,7 @@ CEP = [f"cep-q{number}" for number in range(4)]
 REFUSED_BY_FLINK = {"q6"}
 # Not compared with Flink's results but computed from the events: what Flink refuses, and windows of the machine's clock.
 RECOMPUTED = {"q6", "q12"}
-KAFKA_PORT = 29092
+KAFKA_PORT = int(os.environ.get("KAFKA_PORT", 29092))
 HEAP_MB = 8192
 # A query may read its input several times where an engine does not share the read.
 MOST_READS = 4

@@ -7,7 +7,10 @@ need_rust
 bin=$(tests/cluster/build.sh)
 
 programs=(tidemill-operator tidemill-worker tidemill-store)
-cargo build --locked --profile "$PROFILE" --workspace --bins >&2
+targets=(--bins)
+# With the tests, whose dependencies ask for more features of others: then nothing that they have built is built anew.
+[ "$PROFILE" != dev ] || targets+=(--tests)
+cargo build --locked --profile "$PROFILE" --workspace "${targets[@]}" >&2
 
 staging=$(mktemp -d)
 trap 'rm -rf "$staging"' EXIT
