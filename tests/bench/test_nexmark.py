@@ -25,6 +25,7 @@ PUBLISHED = {
     "q0": "CREATE TABLE out (a INT) WITH (\n  'connector' = 'blackhole'\n);\nINSERT INTO out SELECT a FROM bid;",
     "q10": "CREATE TABLE out (a INT) PARTITIONED BY (dt, hm) WITH (\n  'connector' = 'filesystem',\n"
     "  'pattern' = '$dt $hm:00'\n);\nINSERT INTO out SELECT a FROM bid;",
+    "q23": "INSERT INTO out SELECT A.dateTime AS at FROM auction A;",
     "q13": "CREATE TABLE side (key INT) WITH (\n  'connector.type' = 'filesystem',\n  'format.type' = 'csv'\n);\nINSERT INTO out SELECT 1;",
 }
 
@@ -101,6 +102,10 @@ class Texts(unittest.TestCase):
             self.assertEqual(script.count("'connector' = 'print'"), 1)
             self.assertNotIn("filesystem", script)
         self.assertIn("$dt $hm:00", self.published("q10", "flink", "kafka", False))
+
+    def test_a_time_behind_a_dot_is_quoted_for_flink_alone(self):
+        self.assertIn("A.`dateTime` AS", self.published("q23", "flink", "kafka", False))
+        self.assertIn("A.dateTime AS", self.published("q23", "tidemill", "kafka", False))
 
     def test_the_lookup_source_is_each_engines_own(self):
         self.assertIn("'csv-lookup'", self.published("q13", "flink", "kafka", False))
