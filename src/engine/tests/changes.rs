@@ -98,6 +98,7 @@ fn plan_of_changing_keys() -> StreamPlan {
         last: 1,
         with_number: false,
         emit: RankEmit::Changes,
+        newest_first: true,
         state_ttl_ms: None,
     };
     let mut sink = plan.nodes.pop().unwrap();

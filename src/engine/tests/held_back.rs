@@ -102,6 +102,7 @@ fn behind_a_rank() {
         last: 1,
         with_number: false,
         emit: RankEmit::Changes,
+        newest_first: false,
         state_ttl_ms: None,
     });
     check(chain(&plan(rank, Changelog::Append, input_schema(), Changelog::Retract), 1), rows);

@@ -26,7 +26,8 @@ fn by_value() -> SortKey {
 
 fn first(first: u64, last: u64, with_number: bool) -> Rank {
     let (partition, order) = (vec![KEY], vec![by_value()]);
-    Rank { partition, order, first, last, with_number, emit: RankEmit::Changes, state_ttl_ms: None }
+    let emit = RankEmit::Changes;
+    Rank { partition, order, first, last, with_number, emit, newest_first: false, state_ttl_ms: None }
 }
 
 fn rank_plan(rank: &Rank, input: Changelog, changelog: Changelog) -> StreamPlan {
@@ -111,6 +112,23 @@ fn an_order_of_several_columns() {
     let rank = Rank { order: vec![by_value(), text], ..first(1, 3, true) };
     check(&rank, &Changelog::Append, &Changelog::Retract);
     check(&rank, &Changelog::Retract, &Changelog::Retract);
+}
+
+#[test]
+fn the_last_row_that_has_come_stands_for_its_partition() {
+    let rank = Rank { order: Vec::new(), newest_first: true, ..first(1, 1, false) };
+    for seed in 0..60 {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let count = random.random_range(0..400);
+        let rows = random_rows(&mut random, count);
+        let (all, there) = random_changes(&mut random, rows);
+        let elements = cut(&mut random, &all, changes);
+        let plan = rank_plan(&rank, Changelog::Retract, Changelog::Retract);
+        let received = run(&plan, vec![Feed { source: 0, elements }], random.random_range(1..=4), seed, true);
+        let last: BTreeMap<Option<i64>, Vec<String>> = there.iter().map(|row| (row.key, row.texts())).collect();
+        let expected: Table = last.into_values().map(|texts| (texts, 1)).collect();
+        assert_eq!(folded(&received), expected, "seed {seed}");
+    }
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn of_the_first_rows_of_windows() {
         last: 2,
         with_number: false,
         emit: RankEmit::AtWindowEnd { window_end: TIME },
+        newest_first: false,
         state_ttl_ms: None,
     };
     check(NodeKind::Rank(rank), input_schema());

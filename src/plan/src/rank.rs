@@ -12,7 +12,8 @@ pub struct SortKey {
 }
 
 /// The rows of each partition whose place in the order is from `first` to `last` (counted from 1): the pattern
-/// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) <= n`. Equal rows keep the order in which they came.
+/// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) <= n`. Equal rows keep the order in which they came, or with
+/// `newest_first` the other one.
 ///
 /// Its schema is the input's and, with `with_number`, a BIGINT column with the place. Without it, a change of place
 /// within the range is no change.
@@ -24,6 +25,9 @@ pub struct Rank {
     pub last: u64,
     pub with_number: bool,
     pub emit: RankEmit,
+    /// Only with [`RankEmit::Changes`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub newest_first: bool,
     pub state_ttl_ms: Option<u64>,
 }
 

@@ -229,7 +229,8 @@ impl Layout<'_> {
 }
 
 /// The relation as a table with a primary key can take its changes: by that key. If they do not come by it, the rows of
-/// each key are held together first, and the first of them stands for it (there is one, unless the key is no key).
+/// each key are held together first, and the last that has come stands for it, as in Flink (there is one, unless the key
+/// is no key).
 fn keyed(relation: Relation, table: &Table) -> Relation {
     let place = |name: &String| relation.fields.iter().position(|field| field.name == *name);
     let partition: Vec<usize> = table.table.primary_key.iter().filter_map(place).collect();
@@ -244,6 +245,7 @@ fn keyed(relation: Relation, table: &Table) -> Relation {
         last: 1,
         with_number: false,
         emit: RankEmit::Changes,
+        newest_first: true,
         state_ttl_ms: None,
     };
     let fields = relation.fields.clone();

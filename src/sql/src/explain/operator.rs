@@ -221,6 +221,9 @@ fn ranking(rank: &Rank, input: &Schema) -> Vec<String> {
     if let RankEmit::AtWindowEnd { window_end } = rank.emit {
         lines.push(format!("when over: {}", column(window_end, input)));
     }
+    if rank.newest_first {
+        lines.push("of equal rows: the last that has come is the first".to_string());
+    }
     lines
 }
 

@@ -136,7 +136,7 @@ pub(super) fn rank(
         None => (RankEmit::Changes, input.fields.clone()),
     };
     let with_number = numbered.is_some();
-    let rank = Rank { partition, order, first, last, with_number, emit, state_ttl_ms: None };
+    let rank = Rank { partition, order, first, last, with_number, emit, newest_first: false, state_ttl_ms: None };
     fields.extend(numbered.into_iter().flatten().skip(input.fields.len()));
     Relation::operator(NodeKind::Rank(rank), vec![input], fields)
 }

@@ -40,6 +40,7 @@ fn as_rank(limit: &Limit) -> Rank {
         last: limit.offset.saturating_add(limit.count),
         with_number: false,
         emit: RankEmit::Changes,
+        newest_first: false,
         state_ttl_ms: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The first rows of each partition, told as changes at the end of each epoch.
 //!
 //! If rows only come, those behind the last place are forgotten at once; if they may go, all are kept, for any may move
-//! up.
+//! up. So they are where the newest stand first, which is for rows that may go.
 
 use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, BooleanArray, Int8Array, RecordBatch};
@@ -93,7 +93,7 @@ impl<K: OrderKey> RankOperator<K> {
             epoch_turn: 0,
             empty: 0,
         };
-        let finder = (!input.changelog.is_append()).then(|| RowFinder::new(input)).transpose()?;
+        let finder = (rank.newest_first || !input.changelog.is_append()).then(|| RowFinder::new(input)).transpose()?;
         Ok(Self {
             rank: rank.clone(),
             order,
@@ -152,7 +152,7 @@ impl<K: OrderKey> RankOperator<K> {
                 self.told.gone.push(id);
             }
             let Some(id) = is_added[row].then(|| ids.next()).flatten() else { continue };
-            let (key, turn) = (K::of_row(keys, row), self.rows.next_turn);
+            let (key, turn) = (K::of_row(keys, row), turned(&self.rank, self.rows.next_turn));
             self.rows.next_turn += 1;
             finder.insert(id, identities[row], turn);
             remember(&mut self.keys, id, &key);
@@ -238,11 +238,16 @@ impl<K: OrderKey> RankOperator<K> {
             let sorted = &mut self.rows.sorted[*group as usize];
             self.told.empty -= usize::from(sorted.len() == 0);
             sorted.insert((key, turn), id);
-            self.rows.next_turn = self.rows.next_turn.max(turn + 1);
+            self.rows.next_turn = self.rows.next_turn.max(turned(&self.rank, turn) + 1);
         }
         self.told.epoch_turn = self.rows.next_turn;
         Ok(())
     }
+}
+
+/// By what a row stands among those with its sort key, from its turn in the order of arrival; and the other way round.
+fn turned(rank: &Rank, turn: u64) -> u64 {
+    if rank.newest_first { u64::MAX - turn } else { turn }
 }
 
 fn remember<K: Clone>(keys: &mut Option<Vec<Option<K>>>, id: RowId, key: &K) {
@@ -289,7 +294,8 @@ impl<K: OrderKey> StreamOperator for RankOperator<K> {
     fn state_layout(&self) -> Option<String> {
         let types = type_names(self.state_schema.fields().iter().map(|field| field.data_type()));
         let Rank { partition, order, first, last, with_number, .. } = &self.rank;
-        Some(format!("rank 1: {partition:?} {order:?} {first}-{last} {with_number} {types}"))
+        let newest = if self.rank.newest_first { " newest first" } else { "" };
+        Some(format!("rank 1: {partition:?} {order:?} {first}-{last} {with_number}{newest} {types}"))
     }
 
     fn state_bytes(&self) -> u64 {
