@@ -102,7 +102,14 @@ fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
             rules.apply(&mut watermark);
             (columns, Some(watermark))
         }
-        None => (columns, None),
+        None => {
+            if rules != WatermarkOptions::default() {
+                let message = format!("`{}` has no WATERMARK, so its options scan.watermark.* do nothing", table.name);
+                let place = origin.place(SqlError::new(create.name.span, "", ""), || "options".to_string()).place;
+                warnings.push(Warning { place, message });
+            }
+            (columns, None)
+        }
     };
     let in_catalog = matches!(origin, Origin::Catalog(_));
     let place = |key: &Ident| physical.iter().position(|field| field.name == key.value);
@@ -320,8 +327,14 @@ pub(crate) fn with_options(table: &Table, hint: &BTreeMap<String, String>, span:
     let rules = WatermarkOptions::take(&mut options, span)?;
     let mut table = table.clone();
     table.table.options.extend(options);
-    if let Some(watermark) = &mut table.watermark {
-        rules.apply(watermark);
+    match &mut table.watermark {
+        Some(watermark) => rules.apply(watermark),
+        None if rules == WatermarkOptions::default() => {}
+        None => {
+            let message =
+                format!("`{}` has no WATERMARK that the options scan.watermark.* could be for", table.table.name);
+            return Err(SqlError::new(span, message, "leave them out of the hint, or declare WATERMARK FOR a column"));
+        }
     }
     Ok(table)
 }
