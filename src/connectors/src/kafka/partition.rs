@@ -24,6 +24,8 @@ pub struct Partition {
     pub range: Range,
     /// The time of the newest message read.
     pub newest_ms: Option<i64>,
+    /// Whether the engine has been told that it has ended.
+    pub has_told_end: bool,
 }
 
 /// Messages in a row that become one batch.
@@ -45,7 +47,15 @@ impl Partition {
             true => None,
             false => Some(PartitionQueue::start(topic, range.partition, range.next)?),
         };
-        Ok(Self { messages: Messages::default(), queue, decoder, metadata, range, newest_ms: None })
+        Ok(Self {
+            messages: Messages::default(),
+            queue,
+            decoder,
+            metadata,
+            range,
+            newest_ms: None,
+            has_told_end: false,
+        })
     }
 
     /// The messages from the front up to the next event, the partition's end or a batch's size.
@@ -90,6 +100,11 @@ impl Partition {
         }
         self.messages.give_back(run.messages);
         self.stop_at_end();
+    }
+
+    /// Whether it has ended and nobody has been told; true only once.
+    pub fn ends_now(&mut self) -> bool {
+        self.queue.is_none() && !std::mem::replace(&mut self.has_told_end, true)
     }
 
     pub fn stop_at_end(&mut self) {

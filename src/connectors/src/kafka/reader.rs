@@ -236,6 +236,9 @@ impl SourceReader for KafkaReader {
         for _ in 0..self.partitions.len() {
             let split = self.turn;
             self.turn = (self.turn + 1) % self.partitions.len();
+            if self.partitions[split].ends_now() {
+                return Ok(Polled::Ended { split });
+            }
             if self.held.get(split) == Some(&true) {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tidemill_engine::connector::{AssignedSplit, SourceReader};
+use tidemill_engine::connector::{AssignedSplit, Polled, SourceReader};
 use tidemill_model::status::{Problem, ProblemKind};
 
 use crate::broker::{End, assigned, broker, read, sorted, to_the_end, views};
@@ -58,6 +58,44 @@ fn an_empty_topic_ends_at_once() {
     let broker = broker();
     let source = broker.source(&broker.topic(2), &[BOUNDED]).unwrap();
     assert_eq!(to_the_end(&mut *source.reader(assigned(&*source, None)).unwrap()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs a Kafka broker: TIDEMILL_KAFKA"]
+fn each_partition_ends_by_itself_so_that_it_holds_no_watermark_back() {
+    let broker = broker();
+    let topic = broker.topic(3);
+    broker.send(&topic, 0, &views(0..10));
+    broker.send(&topic, 2, &views(10..20));
+    let source = broker.source(&topic, &[BOUNDED]).unwrap();
+    let mut reader = source.reader(assigned(&*source, None)).unwrap();
+    reader.hold(&[false, false, true]);
+    let (mut ended, mut rows, deadline) = (Vec::new(), [0, 0, 0], Instant::now() + Duration::from_secs(30));
+    loop {
+        assert!(Instant::now() < deadline, "{ended:?} of {rows:?}");
+        match reader.poll(4).unwrap() {
+            Polled::Batch { split, rows: batch } => {
+                assert!(!ended.contains(&split), "rows of {split} after its end");
+                rows[split] += batch.num_rows();
+            }
+            Polled::Ended { split } => {
+                ended.push(split);
+                if ended.len() == 2 {
+                    assert_eq!(rows, [10, 0, 0]);
+                    reader.hold(&[]);
+                }
+            }
+            Polled::Finished => break,
+            Polled::Pending | Polled::PendingFor { .. } => {}
+        }
+    }
+    assert_eq!((ended[0], sorted_numbers(&ended), rows), (1, vec![0, 1, 2], [10, 0, 10]));
+}
+
+fn sorted_numbers(numbers: &[usize]) -> Vec<usize> {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    sorted
 }
 
 #[test]
