@@ -84,6 +84,10 @@ pub struct Table {
     /// [`crate::metadata`]. Their type is the key's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// The stored columns as they are declared: which cannot be NULL, in all depths, and how fine timestamps are. Only
+    /// where the table's format goes by it; the engine's columns are as in the nodes' schemas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Fields>,
 }
 
 /// Reads a table. The node's schema has the columns that the rest of the plan needs: stored ones in table order, then

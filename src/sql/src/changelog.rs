@@ -106,5 +106,5 @@ pub(crate) fn read_as(table: &Table, columns: &Schema) -> Changelog {
 
 /// Whether a table's columns are found by their places in a record, so that all have to be read.
 pub(crate) fn reads_by_place(table: &Table) -> bool {
-    matches!(format_of(table), Some("csv" | "raw"))
+    matches!(format_of(table), Some("avro" | "csv" | "raw"))
 }

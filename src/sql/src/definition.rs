@@ -1,8 +1,9 @@
 //! Checks tables: from `CREATE TABLE` or the catalog's text to [`Table`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use sqlparser::ast::{Ident, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{Expression, Watermark};
@@ -10,6 +11,7 @@ use tidemill_plan::{Expression, Watermark};
 use crate::bind::{Binder, Scope};
 use crate::catalog::{ColumnKind, TableDefinition};
 use crate::changelog::{FILESYSTEM, UPSERT_KAFKA};
+use crate::declared;
 use crate::error::{Result, SqlError, Warning};
 use crate::expressions::substitute;
 use crate::metadata::{self, Declared, MetadataColumn};
@@ -93,6 +95,7 @@ fn check(create: &CreateTable, origin: Origin<'_>) -> Result<Defined> {
     let (mut table, rules) = options(create).map_err(|error| origin.place(error, || "options".to_string()))?;
     let metadata = metadata_columns(create, physical.len(), &table, origin, &mut warnings)?;
     table.metadata = metadata.iter().map(|column| (column.field.name.clone(), column.key.name.to_string())).collect();
+    table.declared = declared::is_asked_for(&table).then(|| declared_columns(create, &physical));
     let columns = all_columns(create, &physical, &metadata, origin)?;
     let (columns, watermark) = match &create.watermark {
         Some(clause) => {
@@ -148,6 +151,18 @@ fn physical_columns(create: &CreateTable, origin: Origin<'_>) -> Result<(Vec<Fie
         return Err(origin.place(error, || "columns".to_string()));
     }
     Ok((fields, warnings))
+}
+
+/// The stored columns as they are declared.
+fn declared_columns(create: &CreateTable, physical: &[Field]) -> SchemaRef {
+    let columns = create.columns.iter().filter_map(|column| match &column.kind {
+        ColumnSyntax::Physical { data_type, .. } => Some((&column.name.value, declared::declared(data_type)?)),
+        ColumnSyntax::Computed(_) | ColumnSyntax::Metadata { .. } => None,
+    });
+    let fields = columns
+        .zip(physical)
+        .map(|((name, data_type), field)| arrow_schema::Field::new(name, data_type, field.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// A column's type. Warns of precision that is lost.
@@ -308,8 +323,7 @@ fn options(create: &CreateTable) -> Result<(tidemill_plan::Table, WatermarkOptio
     let primary_key: Vec<String> = create.primary_key.iter().map(|key| key.value.clone()).collect();
     let partition_keys = create.partition_keys.iter().map(|key| key.value.clone()).collect();
     let name = create.name.name.clone();
-    let metadata = BTreeMap::new();
-    let table = tidemill_plan::Table { name, connector, options, primary_key, partition_keys, metadata };
+    let table = tidemill_plan::Table { name, connector, options, primary_key, partition_keys, ..Default::default() };
     if table.connector == UPSERT_KAFKA && table.primary_key.is_empty() {
         let message = format!("the table `{}` of the connector `{UPSERT_KAFKA}` has no primary key", table.name);
         return Err(SqlError::new(span, message, "add PRIMARY KEY (…) NOT ENFORCED: it is the key of the records"));

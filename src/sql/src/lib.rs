@@ -14,6 +14,7 @@ mod bind;
 mod catalog;
 mod changelog;
 mod check;
+mod declared;
 mod definition;
 mod dialect;
 mod error;

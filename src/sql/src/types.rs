@@ -87,6 +87,7 @@ pub(crate) fn understand(written: &ast::DataType) -> Result<SqlType, String> {
     use ast::DataType as Sql;
     let plain = |arrow| Ok(SqlType::plain(arrow));
     match written {
+        Sql::Nullable(inner) => understand(inner),
         Sql::Boolean => plain(DataType::Boolean),
         Sql::TinyInt(None) => plain(DataType::Int8),
         Sql::SmallInt(None) => plain(DataType::Int16),

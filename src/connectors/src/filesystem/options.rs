@@ -62,7 +62,10 @@ impl FilesystemOptions {
     pub fn read(table: &Table) -> Result<Self> {
         let options = Options::new(table);
         let storage = storage(&options)?;
-        options.required("format")?;
+        if options.required("format")? == "avro" {
+            let reason = "is not supported: files of Avro are containers with blocks, and files here are lines";
+            return Err(options.bad_value("format", "avro", reason, "`json` or `csv`"));
+        }
         let formats = [("json", Named::Json), ("csv", Named::Csv), ("raw", Named::Raw)];
         let format = match options.choice("format", &formats)?.unwrap_or(Named::Json) {
             Named::Json => FileFormat::Json(JsonOptions::read(&options)?),

@@ -24,8 +24,13 @@ pub fn check(table: &Table, schema: &SchemaRef) -> TableResult<()> {
 
 /// The options that a table of this format may have.
 pub fn read_options(options: &Options<'_>) -> TableResult<()> {
-    options.choice("raw.charset", &[("UTF-8", ())])?;
-    options.refuse("raw.endianness", "numbers are not read", "leave it out")
+    read_options_of("raw", options)
+}
+
+/// `prefix` stands before their names, such as `raw` or `key.raw`.
+pub fn read_options_of(prefix: &str, options: &Options<'_>) -> TableResult<()> {
+    options.choice(&format!("{prefix}.charset"), &[("UTF-8", ())])?;
+    options.refuse(&format!("{prefix}.endianness"), "numbers are not read", "leave it out")
 }
 
 /// One row for each record; one without a value is NULL.

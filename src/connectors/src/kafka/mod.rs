@@ -1,9 +1,11 @@
-//! Kafka tables: JSON records of one topic, read with positions of our own and written with the guarantee asked for.
+//! Kafka tables: the records of one topic, read with positions of our own and written with the guarantee asked for.
 //!
 //! `kafka` tables have rows, or with `format` = `debezium-json` changes of rows. An `upsert-kafka` table holds the last
 //! row of each primary key, which is the records' key; a record without value (a tombstone) deletes it. It has
 //! `key.format` and `value.format` instead of `format`, and is always read from the topic's beginning. The key's columns
 //! are taken from the key, whatever the value says.
+//!
+//! Options of a format may have `key.` or `value.` before their names, as the option has that names the format.
 //!
 //! Options, by Flink's names:
 //!
@@ -12,13 +14,14 @@
 //! | `topic` | one topic | required |
 //! | `properties.bootstrap.servers` | brokers | required |
 //! | `properties.*` | passed to librdkafka; what this connector must own is refused | |
-//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*`. `csv`, `raw`. `debezium-json` with the same options, and `debezium-json.schema-include` | required |
+//! | `format` (or `value.format`) | `json`; see [`crate::formats::json`] for `json.*`. `csv`, `raw`, `avro` ([`crate::formats::avro`]). `debezium-json` with the same options, and `debezium-json.schema-include` | required |
 //! | `scan.startup.mode` | `group-offsets`, `earliest-offset`, `latest-offset`, `timestamp` | see below |
 //! | `scan.startup.timestamp-millis` | for `timestamp` | |
 //! | `scan.bounded.mode` | `unbounded`, `latest-offset` (the end as it is at the first start) | `unbounded` |
 //! | `sink.delivery-guarantee` | `at-least-once`, `exactly-once`, `none` | `at-least-once` |
 //! | `sink.transactional-id-prefix` | for `exactly-once` | `tidemill` |
-//! | `key.fields`, `key.format` | written records have these columns as key; `;` between names, `json` | no key |
+//! | `key.fields`, `key.format` | written records have these columns as key; `;` between names, `json`, `csv`, `raw` or `avro` | no key |
+//! | `sink.partitioner` | `default` and `round-robin`: by the hash of the key, without one a batch of records at a time. `fixed`: each thread writes to one partition | `default` |
 //! | `value.fields-include` | `ALL`, `EXCEPT_KEY` (sinks only): whether the value repeats the key's columns | `ALL` |
 //!
 //! **Metadata** (columns declared with METADATA): `topic`, `partition`, `headers`, `leader-epoch`, `offset`, `timestamp` and

@@ -6,9 +6,8 @@ use tidemill_engine::connector::Result;
 use tidemill_plan::Table;
 
 use super::config;
-use crate::formats::csv::CsvOptions;
 use crate::formats::json::JsonOptions;
-use crate::formats::raw;
+use crate::formats::part::Format;
 use crate::options::Options;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -23,12 +22,25 @@ pub struct KafkaOptions {
     /// How often the topic is looked at for further partitions; none for never.
     pub discovery: Option<Duration>,
     pub records: Records,
-    pub values: Values,
-    pub json: JsonOptions,
+    /// How values are written. Those that tell of changes have rows in this format.
+    pub value: Format,
+    /// How keys are written; of no table without keys.
+    pub key: Format,
     pub guarantee: Guarantee,
     pub transactional_id_prefix: String,
     pub key_fields: Vec<String>,
     pub key_in_value: bool,
+    pub partitioner: Partitioner,
+}
+
+/// Which partition a written record goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partitioner {
+    /// By the hash of its key; without a key to any, a batch of records at a time.
+    #[default]
+    ByKey,
+    /// All that one thread writes goes to the same.
+    ByWriter,
 }
 
 /// What records mean.
@@ -41,15 +53,6 @@ pub enum Records {
     Upserts,
     /// Each tells of a change; `with_schema` if it is wrapped together with its schema.
     Debezium { with_schema: bool },
-}
-
-/// How values are written.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Values {
-    #[default]
-    Json,
-    Csv(CsvOptions),
-    Raw,
 }
 
 /// Where a first start begins.
@@ -85,7 +88,7 @@ pub enum Guarantee {
 const DISCOVERY: Duration = Duration::from_secs(300);
 
 /// Options of Flink's connector that cannot be honoured, with the reason and a way out.
-const UNSUPPORTED: [(&str, &str, &str); 7] = [
+const UNSUPPORTED: [(&str, &str, &str); 6] = [
     ("topic-pattern", "a table reads one topic", "name it by `topic`"),
     ("scan.startup.specific-offsets", "positions come from snapshots", "use `timestamp` or `earliest-offset`"),
     (
@@ -97,11 +100,6 @@ const UNSUPPORTED: [(&str, &str, &str); 7] = [
         "scan.bounded.timestamp-millis",
         "only the latest offset can be the end",
         "use `scan.bounded.mode` = `latest-offset`",
-    ),
-    (
-        "sink.partitioner",
-        "records are placed by the hash of their key, without one in turn",
-        "set `key.fields` instead",
     ),
     ("sink.parallelism", "sinks run with the application's parallelism", "leave it out"),
     ("key.fields-prefix", "key columns have their own names", "leave it out"),
@@ -124,22 +122,17 @@ impl KafkaOptions {
             Records::Upserts => Startup::Earliest,
             _ => startup(&options, properties.group.is_some())?,
         };
-        let json = match records {
-            Records::Debezium { .. } => JsonOptions::read_of(DEBEZIUM, &options)?,
-            _ => JsonOptions::read(&options)?,
+        let value = match records {
+            Records::Debezium { .. } => Format::Json(JsonOptions::read_of(DEBEZIUM, &options)?),
+            Records::Rows | Records::Upserts => value_format(&options)?,
         };
-        let values = match options.optional("value.format").or(options.optional("format")) {
-            Some("csv") => Values::Csv(CsvOptions::read(&options)?),
-            Some("raw") => {
-                raw::read_options(&options)?;
-                Values::Raw
-            }
-            _ => Values::Json,
-        };
+        let key_format = Format::read(&options, "key.format")?;
+        let has_key_format = key_format.is_some();
+        let key = key_format.unwrap_or(Format::Raw);
         let ends = [("unbounded", false), ("latest-offset", true)];
         let (key_fields, key_in_value) = match records {
             Records::Upserts => (table.primary_key.clone(), in_value(&options)?.unwrap_or(true)),
-            _ => key(&options)?,
+            _ => key_columns(&options, has_key_format)?,
         };
         let guarantees = [
             ("at-least-once", Guarantee::AtLeastOnce),
@@ -156,10 +149,11 @@ impl KafkaOptions {
             bounded: options.choice("scan.bounded.mode", &ends)?.unwrap_or(false),
             discovery: (discovery > Duration::ZERO).then_some(discovery),
             records,
-            values,
-            json,
+            value,
+            key,
             guarantee: options.choice("sink.delivery-guarantee", &guarantees)?.unwrap_or_default(),
             transactional_id_prefix: options.optional("sink.transactional-id-prefix").unwrap_or("tidemill").to_string(),
+            partitioner: partitioner(&options, &key_fields)?,
             key_fields,
             key_in_value,
         };
@@ -176,23 +170,32 @@ fn topic(options: &Options<'_>) -> Result<String> {
     Ok(topic.to_string())
 }
 
+/// The option that names the format of values.
+fn format_option(options: &Options<'_>) -> &'static str {
+    let (_, part) = (options.optional("format"), options.optional("value.format"));
+    if part.is_some() { "value.format" } else { "format" }
+}
+
 fn format(options: &Options<'_>) -> Result<Records> {
-    let formats = [
-        ("json", Records::Rows),
-        ("csv", Records::Rows),
-        ("raw", Records::Rows),
-        (DEBEZIUM, Records::Debezium { with_schema: false }),
-    ];
-    let value = options.choice("value.format", &formats)?;
-    if value.is_none() {
-        options.required("format")?;
+    let name = format_option(options);
+    if options.required(name)? == "avro-confluent" {
+        // Refused with its reason when the format is read.
+        return Ok(Records::Rows);
     }
-    let records = value.or(options.choice("format", &formats)?).unwrap_or_default();
-    match records {
-        Records::Debezium { .. } => {
-            Ok(Records::Debezium { with_schema: options.flag(&format!("{DEBEZIUM}.schema-include"))? })
+    let formats = [("json", false), ("csv", false), ("raw", false), ("avro", false), (DEBEZIUM, true)];
+    match options.choice(name, &formats)? {
+        Some(true) => Ok(Records::Debezium { with_schema: options.flag(&format!("{DEBEZIUM}.schema-include"))? }),
+        Some(false) | None => Ok(Records::Rows),
+    }
+}
+
+fn value_format(options: &Options<'_>) -> Result<Format> {
+    let name = if options.optional("value.format").is_some() { "value.format" } else { "format" };
+    match Format::read(options, name)? {
+        Some(format) => Ok(format),
+        None => {
+            Err(options.required(name).err().unwrap_or_else(|| options.invalid("it has no format", "set `format`")))
         }
-        records => Ok(records),
     }
 }
 
@@ -202,16 +205,13 @@ fn upserts(options: &Options<'_>) -> Result<Records> {
         ("format", "key and value have their own"),
         ("key.fields", "the key is the primary key"),
         ("scan.startup.mode", "the whole topic is read, from its beginning"),
-        ("json.fail-on-missing-field", "a deleted row has only its key"),
         ("sink.buffer-flush.max-rows", "changes are put together before they come here"),
         ("sink.buffer-flush.interval", "changes are put together before they come here"),
     ] {
         options.refuse(name, reason, "leave it out, and set `key.format` and `value.format`")?;
     }
-    for name in ["key.format", "value.format"] {
-        options.required(name)?;
-        options.choice(name, &[("json", ())])?;
-    }
+    options.required("key.format")?;
+    options.required("value.format")?;
     if options.table().primary_key.is_empty() {
         return Err(options.invalid("the table has no primary key", "add PRIMARY KEY (…) NOT ENFORCED"));
     }
@@ -243,20 +243,38 @@ fn startup(options: &Options<'_>, has_group: bool) -> Result<Startup> {
     }
 }
 
+fn partitioner(options: &Options<'_>, key_fields: &[String]) -> Result<Partitioner> {
+    const NAME: &str = "sink.partitioner";
+    let named =
+        [("default", Partitioner::ByKey), ("round-robin", Partitioner::ByKey), ("fixed", Partitioner::ByWriter)];
+    if options.optional(NAME) == Some("round-robin") && !key_fields.is_empty() {
+        return Err(options
+            .invalid("records with a key are not placed in turn", "leave `key.fields` or `sink.partitioner` out"));
+    }
+    if let Some(class) = options.optional(NAME).filter(|name| name.contains('.')) {
+        return Err(options.bad_value(
+            NAME,
+            class,
+            "is a class, and code cannot be brought along",
+            "`default` or `fixed`",
+        ));
+    }
+    Ok(options.choice(NAME, &named)?.unwrap_or_default())
+}
+
 fn in_value(options: &Options<'_>) -> Result<Option<bool>> {
     options.choice("value.fields-include", &[("ALL", true), ("EXCEPT_KEY", false)])
 }
 
-fn key(options: &Options<'_>) -> Result<(Vec<String>, bool)> {
+fn key_columns(options: &Options<'_>, has_format: bool) -> Result<(Vec<String>, bool)> {
     let fields = options.optional("key.fields");
-    let format = options.choice("key.format", &[("json", ())])?;
     let in_value = in_value(options)?;
-    match (fields, format) {
-        (None, Some(())) => {
+    match (fields, has_format) {
+        (None, true) => {
             Err(options.invalid("`key.format` without `key.fields`", "add `key.fields`, or leave both out"))
         }
-        (Some(_), None) => Err(options.invalid("`key.fields` needs `key.format`", "add 'key.format' = 'json'")),
-        (None, None) if in_value == Some(false) => {
+        (Some(_), false) => Err(options.invalid("`key.fields` needs `key.format`", "add 'key.format' = 'json'")),
+        (None, false) if in_value == Some(false) => {
             Err(options.invalid("`EXCEPT_KEY` without `key.fields`", "add `key.fields`, or leave both out"))
         }
         (fields, _) => {
@@ -267,72 +285,5 @@ fn key(options: &Options<'_>) -> Result<(Vec<String>, bool)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tidemill_model::status::ProblemKind;
-
-    use super::*;
-
-    fn read(options: &[(&str, &str)]) -> Result<KafkaOptions> {
-        let base = [("topic", "t"), ("properties.bootstrap.servers", "b:9092"), ("format", "json")];
-        let all = base.iter().chain(options).map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        KafkaOptions::read(&Table {
-            name: "views".into(),
-            connector: "kafka".into(),
-            options: all,
-            ..Default::default()
-        })
-    }
-
-    fn refusal(options: &[(&str, &str)]) -> String {
-        let problem = read(options).unwrap_err();
-        assert_eq!(problem.kind, ProblemKind::InvalidOption);
-        format!("{}; {}", problem.message, problem.remedy)
-    }
-
-    #[test]
-    fn a_table_without_a_group_starts_at_the_earliest_record() {
-        assert_eq!(read(&[]).unwrap().startup, Startup::Earliest);
-        assert_eq!(read(&[("properties.group.id", "g")]).unwrap().startup, Startup::Group);
-        let at = [("scan.startup.mode", "timestamp"), ("scan.startup.timestamp-millis", "5")];
-        assert_eq!(read(&at).unwrap().startup, Startup::Timestamp(5));
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        assert!(refusal(&[("scan.startup.mode", "group-offsets")]).contains("needs a group"));
-        assert!(refusal(&[("scan.startup.mode", "timestamp")]).contains("`scan.startup.timestamp-millis` is missing"));
-        assert!(refusal(&[("scan.startup.timestamp-millis", "5")]).contains("only"));
-        assert!(refusal(&[("key.fields", "a")]).contains("needs `key.format`"));
-        assert!(refusal(&[("value.fields-include", "EXCEPT_KEY")]).contains("without `key.fields`"));
-        assert!(refusal(&[("topic", "a;b")]).contains("several topics"));
-        assert!(refusal(&[("sink.delivery-guarantee", "exactly_once")]).contains("`exactly-once`"));
-    }
-
-    #[test]
-    fn what_this_build_cannot_do_is_refused_with_the_reason() {
-        assert!(refusal(&[("properties.security.protocol", "SASL_SSL")]).contains("without TLS and SASL"));
-        assert!(refusal(&[("properties.ssl.ca.location", "/x")]).contains("without TLS and SASL"));
-        assert!(refusal(&[("sink.parallelism", "2")]).contains("the application's parallelism"));
-        assert!(refusal(&[("scan.startup.mod", "x")]).contains("did you mean `scan.startup.mode`?"));
-    }
-
-    #[test]
-    fn what_the_connector_owns_is_refused() {
-        for name in ["enable.auto.commit", "transactional.id", "enable.idempotence", "key.deserializer"] {
-            assert!(refusal(&[(&format!("properties.{name}"), "x")]).contains(name), "{name}");
-        }
-        let read = read(&[("properties.isolation.level", "read_uncommitted"), ("properties.fetch.min.bytes", "10")]);
-        assert_eq!(read.unwrap().properties.len(), 3);
-    }
-
-    #[test]
-    fn missing_options_are_named() {
-        let table = Table {
-            name: "views".into(),
-            connector: "kafka".into(),
-            options: Default::default(),
-            ..Default::default()
-        };
-        assert_eq!(KafkaOptions::read(&table).unwrap_err().message, "the option `topic` is missing");
-    }
-}
+#[path = "options_tests.rs"]
+mod tests;

@@ -178,8 +178,7 @@ impl KafkaReader {
                 "failed to decode the record at offset {offset} of partition {} of `{}`: {}",
                 partition.range.partition, self.table.options.topic, bad.reason
             ),
-            remedy: "set 'json.ignore-parse-errors' = 'true' to skip and count such records, or correct the columns"
-                .into(),
+            remedy: self.table.options.value.remedy().into(),
             ..self.table.trouble.problem_of(String::new())
         }
     }

@@ -7,6 +7,7 @@
 #![cfg(all(feature = "kafka", feature = "generator"))]
 
 mod broker;
+mod formats;
 mod metadata;
 mod reading;
 mod writing;

@@ -14,7 +14,7 @@ pub(crate) fn parse_data_type(parser: &mut Parser) -> Parsed<DataType> {
     let mut parsed = parse_prefix(parser)?;
     loop {
         if words(parser, &["ARRAY"]) {
-            parsed = array(parsed);
+            parsed = array(DataType::Nullable(Box::new(parsed)));
         } else if words(parser, &["MULTISET"]) {
             parsed = multiset(parsed);
         } else {
@@ -74,13 +74,15 @@ fn parse_parts(parser: &mut Parser, count: usize) -> Parsed<Vec<DataType>> {
     Ok(parts)
 }
 
-/// NOT NULL within a type is a promise of the outside, like that of a column.
+/// A type within another. NOT NULL there is a promise of the outside, like that of a column: what is without it is marked
+/// as nullable, so that it is not lost.
 fn parse_part(parser: &mut Parser) -> Parsed<DataType> {
     let parsed = parse_data_type(parser)?;
-    if !words(parser, &["NOT", "NULL"]) {
-        words(parser, &["NULL"]);
+    if words(parser, &["NOT", "NULL"]) {
+        return Ok(parsed);
     }
-    Ok(parsed)
+    words(parser, &["NULL"]);
+    Ok(DataType::Nullable(Box::new(parsed)))
 }
 
 fn array(element: DataType) -> DataType {
@@ -88,5 +90,5 @@ fn array(element: DataType) -> DataType {
 }
 
 fn multiset(element: DataType) -> DataType {
-    DataType::Map(Box::new(element), Box::new(DataType::Int(None)))
+    DataType::Map(Box::new(element), Box::new(DataType::Nullable(Box::new(DataType::Int(None)))))
 }

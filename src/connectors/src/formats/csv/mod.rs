@@ -26,16 +26,22 @@ pub struct CsvOptions {
 
 impl CsvOptions {
     pub fn read(options: &Options<'_>) -> Result<Self> {
-        for name in ["csv.allow-comments", "csv.escape-character", "csv.array-element-delimiter"] {
-            options.refuse(name, "lines are read without comments, escapes and arrays", "leave it out")?;
+        Self::read_of("csv", options)
+    }
+
+    /// `prefix` stands before the names of its options, such as `csv` or `key.csv`.
+    pub fn read_of(prefix: &str, options: &Options<'_>) -> Result<Self> {
+        let named = |name: &str| format!("{prefix}.{name}");
+        for name in ["allow-comments", "escape-character", "array-element-delimiter"] {
+            options.refuse(&named(name), "lines are read without comments, escapes and arrays", "leave it out")?;
         }
-        let unquoted = options.flag("csv.disable-quote-character")?;
-        let quote = character(options, "csv.quote-character", b'"')?;
+        let unquoted = options.flag(&named("disable-quote-character"))?;
+        let quote = character(options, &named("quote-character"), b'"')?;
         Ok(Self {
-            delimiter: character(options, "csv.field-delimiter", b',')?,
+            delimiter: character(options, &named("field-delimiter"), b',')?,
             quote: (!unquoted).then_some(quote),
-            null_literal: options.optional("csv.null-literal").map(str::to_string),
-            ignore_parse_errors: options.flag("csv.ignore-parse-errors")?,
+            null_literal: options.optional(&named("null-literal")).map(str::to_string),
+            ignore_parse_errors: options.flag(&named("ignore-parse-errors"))?,
         })
     }
 }

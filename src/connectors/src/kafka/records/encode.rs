@@ -1,9 +1,6 @@
 //! Rows to the key and value of records.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use arrow_schema::SchemaRef;
 use tidemill_engine::change::split;
 use tidemill_engine::connector::Result;
@@ -11,10 +8,8 @@ use tidemill_model::status::{Problem, ProblemKind};
 use tidemill_plan::{Change, Table};
 
 use super::super::beside::BesideColumns;
-use super::super::options::{KafkaOptions, Records, Values};
-use crate::formats::csv::{self, CsvEncoder, CsvRows};
-use crate::formats::json::encoder::{Encoder, Rows};
-use crate::formats::raw;
+use super::super::options::{KafkaOptions, Records};
+use crate::formats::part::PartEncoder;
 use crate::frames::Beside;
 use crate::options::Options;
 
@@ -22,46 +17,8 @@ pub struct RecordEncoder {
     table: String,
     records: Records,
     beside: BesideColumns,
-    value: ValueEncoder,
-    key: Option<Encoder>,
-}
-
-enum ValueEncoder {
-    Json(Encoder),
-    Csv(CsvEncoder),
-    /// The one column.
-    Raw(Vec<usize>),
-}
-
-enum ValueRows<'a> {
-    Json(Rows<'a>),
-    Csv(CsvRows<'a>),
-    Raw(RecordBatch),
-}
-
-impl ValueEncoder {
-    fn rows<'a>(&'a self, batch: &'a RecordBatch) -> std::result::Result<ValueRows<'a>, ArrowError> {
-        Ok(match self {
-            Self::Json(encoder) => ValueRows::Json(encoder.rows(batch)?),
-            Self::Csv(encoder) => ValueRows::Csv(encoder.rows(batch)?),
-            Self::Raw(columns) => ValueRows::Raw(batch.project(columns)?),
-        })
-    }
-}
-
-impl ValueRows<'_> {
-    fn write(&mut self, row: usize, out: &mut Vec<u8>) {
-        match self {
-            Self::Json(rows) => rows.write(row, out),
-            Self::Csv(rows) => rows.write(row, out),
-            Self::Raw(rows) => out.extend_from_slice(raw::value(rows, row).unwrap_or_default()),
-        }
-    }
-
-    /// A NULL as it is, is no value.
-    fn has_value(&self, row: usize) -> bool {
-        !matches!(self, Self::Raw(rows) if raw::value(rows, row).is_none())
-    }
+    value: PartEncoder,
+    key: Option<PartEncoder>,
 }
 
 /// Writes a part of a record.
@@ -80,19 +37,8 @@ impl RecordEncoder {
         let beside = BesideColumns::new(table, schema)?;
         let stored = (0..names.len()).filter(|column| !beside.contain(*column));
         let values: Vec<usize> = stored.filter(|column| options.key_in_value || !keys.contains(column)).collect();
-        let written = Arc::new(schema.project(&values).map_err(|error| failed(&table.name, error))?);
-        let value = match &options.values {
-            Values::Json => ValueEncoder::Json(Encoder::new(schema, values, options.json)),
-            Values::Csv(csv) => {
-                csv::check(table, &written)?;
-                ValueEncoder::Csv(CsvEncoder::new(values, csv.clone()))
-            }
-            Values::Raw => {
-                raw::check(table, &written)?;
-                ValueEncoder::Raw(values)
-            }
-        };
-        let key = (!keys.is_empty()).then(|| Encoder::new(schema, keys, options.json));
+        let value = PartEncoder::new(table, schema, values, &options.value)?;
+        let key = (!keys.is_empty()).then(|| PartEncoder::new(table, schema, keys, &options.key)).transpose()?;
         Ok(Self { table: table.name.clone(), records: options.records, beside, value, key })
     }
 

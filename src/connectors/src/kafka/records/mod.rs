@@ -12,10 +12,9 @@ use arrow_schema::SchemaRef;
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::{CHANGE, Table};
 
-use super::options::{KafkaOptions, Records, Values};
-use crate::formats::csv::CsvDecoder;
-use crate::formats::json::decoder::{BadMessage, Decoder};
-use crate::formats::raw;
+use super::options::{KafkaOptions, Records};
+use crate::formats::json::decoder::BadMessage;
+use crate::formats::part::{Format, PartDecoder};
 use debezium::DebeziumDecoder;
 use upserts::UpsertDecoder;
 
@@ -30,9 +29,7 @@ pub struct Record<'m> {
 
 /// Turns the records of one partition into batches.
 pub enum RecordDecoder {
-    Rows(Box<Decoder>),
-    Csv(Box<CsvDecoder>),
-    Raw(SchemaRef),
+    Rows(PartDecoder),
     Upserts(Box<UpsertDecoder>),
     Debezium(Box<DebeziumDecoder>),
 }
@@ -40,20 +37,13 @@ pub enum RecordDecoder {
 impl RecordDecoder {
     /// A decoder for batches of about `capacity` rows.
     pub fn new(table: &Table, schema: SchemaRef, options: &KafkaOptions, capacity: usize) -> TableResult<Self> {
-        Ok(match (options.records, &options.values) {
-            (Records::Rows, Values::Raw) => {
-                raw::check(table, &schema)?;
-                Self::Raw(schema)
+        Ok(match (options.records, &options.value) {
+            (Records::Upserts, _) => Self::Upserts(Box::new(UpsertDecoder::new(table, schema, options, capacity)?)),
+            (Records::Debezium { with_schema }, Format::Json(json)) => {
+                Self::Debezium(Box::new(DebeziumDecoder::new(table, schema, *json, with_schema, capacity)?))
             }
-            (Records::Rows, Values::Csv(csv)) => {
-                Self::Csv(Box::new(CsvDecoder::new(table, schema, csv.clone(), capacity)?))
-            }
-            (Records::Rows, Values::Json) => Self::Rows(Box::new(Decoder::new(table, schema, options.json, capacity)?)),
-            (Records::Upserts, _) => {
-                Self::Upserts(Box::new(UpsertDecoder::new(table, schema, options.json, capacity)?))
-            }
-            (Records::Debezium { with_schema }, _) => {
-                Self::Debezium(Box::new(DebeziumDecoder::new(table, schema, options.json, with_schema, capacity)?))
+            (Records::Rows | Records::Debezium { .. }, format) => {
+                Self::Rows(PartDecoder::new(table, schema, format, capacity)?)
             }
         })
     }
@@ -62,16 +52,10 @@ impl RecordDecoder {
     pub fn decode<'m>(
         &mut self,
         records: impl Iterator<Item = Record<'m>> + Clone,
-        mut note: impl FnMut(usize),
+        note: impl FnMut(usize),
     ) -> Result<RecordBatch, BadMessage> {
         match self {
-            Self::Rows(decoder) => decoder.decode_noting(records.map(|record| record.value.unwrap_or_default()), note),
-            Self::Csv(decoder) => decoder.decode_noting(records.map(|record| record.value.unwrap_or_default()), note),
-            Self::Raw(schema) => {
-                let rows = raw::decode(schema, records.map(|record| record.value))?;
-                (0..rows.num_rows()).for_each(&mut note);
-                Ok(rows)
-            }
+            Self::Rows(decoder) => decoder.decode_noting(records.map(|record| record.value), note),
             Self::Upserts(decoder) => decoder.decode(records, note),
             Self::Debezium(decoder) => decoder.decode(records, note),
         }
@@ -81,8 +65,6 @@ impl RecordDecoder {
     pub fn undecodable(&self) -> u64 {
         match self {
             Self::Rows(decoder) => decoder.undecodable(),
-            Self::Csv(decoder) => decoder.undecodable(),
-            Self::Raw(_) => 0,
             Self::Upserts(decoder) => decoder.undecodable(),
             Self::Debezium(decoder) => decoder.undecodable(),
         }

@@ -2,39 +2,57 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::compute::take;
+use arrow_schema::{Schema, SchemaRef};
 use tidemill_engine::connector::Result as TableResult;
 use tidemill_plan::{Change, Table};
 
+use super::super::options::KafkaOptions;
 use super::{Record, failed, picked, with_changes};
-use crate::formats::json::JsonOptions;
-use crate::formats::json::decoder::{BadMessage, Decoder};
+use crate::formats::json::decoder::BadMessage;
+use crate::formats::part::{Format, PartDecoder};
 
 pub struct UpsertDecoder {
-    keys: Decoder,
-    values: Decoder,
+    keys: PartDecoder,
+    values: PartDecoder,
     schema: SchemaRef,
-    /// For each column, whether it stands in the key.
-    in_key: Vec<bool>,
+    /// For each column where it is found: among the key's, or those of the value.
+    columns: Vec<Found>,
     skips_bad: bool,
     without_key: u64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Key(usize),
+    Value(usize),
+}
+
 impl UpsertDecoder {
-    pub fn new(table: &Table, schema: SchemaRef, options: JsonOptions, capacity: usize) -> TableResult<Self> {
-        let in_key: Vec<bool> = schema.fields().iter().map(|field| table.primary_key.contains(field.name())).collect();
-        let part = |wanted: bool| {
-            let fields = schema.fields().iter().zip(&in_key).filter(|(_, in_key)| **in_key == wanted);
-            Arc::new(arrow_schema::Schema::new(fields.map(|(field, _)| field.clone()).collect::<Vec<_>>()))
+    pub fn new(table: &Table, schema: SchemaRef, options: &KafkaOptions, capacity: usize) -> TableResult<Self> {
+        let is_key = |name: &String| table.primary_key.contains(name);
+        // What is found by name need not be looked for twice.
+        let by_name = matches!(options.value, Format::Json(_));
+        let in_value = |name: &String| !is_key(name) || options.key_in_value && !by_name;
+        let names = || schema.fields().iter().map(|field| field.name());
+        let keys: Vec<&String> = names().filter(|name| is_key(name)).collect();
+        let values: Vec<&String> = names().filter(|name| in_value(name)).collect();
+        let columns = names().map(|name| match keys.iter().position(|key| *key == name) {
+            Some(place) => Found::Key(place),
+            None => Found::Value(values.iter().position(|value| *value == name).unwrap_or_default()),
+        });
+        let part = |wanted: &dyn Fn(&String) -> bool| {
+            let fields = schema.fields().iter().filter(|field| wanted(field.name()));
+            Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
         };
         Ok(Self {
-            keys: Decoder::new(table, part(true), options, capacity)?,
-            values: Decoder::new(table, part(false), options, capacity)?,
-            schema,
-            in_key,
-            skips_bad: options.ignore_parse_errors,
+            columns: columns.collect(),
+            keys: PartDecoder::new(table, part(&is_key), &options.key, capacity)?,
+            values: PartDecoder::new(table, part(&in_value), &options.value, capacity)?,
+            skips_bad: options.key.skips_bad() && options.value.skips_bad(),
             without_key: 0,
+            schema,
         })
     }
 
@@ -55,27 +73,52 @@ impl UpsertDecoder {
         }
         self.without_key += records.clone().filter(|record| record.key.is_none()).count() as u64;
         let (mut keyed, mut valued) = (Vec::new(), Vec::new());
-        let keys = records.clone().map(|record| record.key.unwrap_or_default());
+        let keys = records.clone().map(|record| record.key);
         let keys = self.keys.decode_noting(keys, |index| keyed.push(index))?;
-        let values = records.clone().map(|record| record.value.unwrap_or(b"{}"));
-        let values = self.values.decode_noting(values, |index| valued.push(index))?;
-        let is_whole = |index: &usize| keyed.binary_search(index).is_ok() && valued.binary_search(index).is_ok();
-        let both = |indices: &[usize]| {
-            let places = indices.iter().enumerate().filter(|(_, index)| is_whole(index));
-            places.map(|(place, _)| place).collect::<Vec<_>>().into_iter()
-        };
-        let (keys, values) = (picked(keys, both(&keyed))?, picked(values, both(&valued))?);
-        let has_value: Vec<bool> = records.map(|record| record.value.is_some()).collect();
-        let change = |index: &usize| if has_value[*index] { Change::UpdateAfter } else { Change::Delete };
-        let whole: Vec<usize> = keyed.iter().copied().filter(is_whole).collect();
-        let changes = whole.iter().map(|index| change(index) as i8).collect();
-        whole.into_iter().for_each(note);
-        with_changes(&self.joined(&keys, &values)?, changes)
+        let has_value: Vec<bool> = records.clone().map(|record| record.value.is_some()).collect();
+        let present: Vec<usize> = (0..has_value.len()).filter(|index| has_value[*index]).collect();
+        let values = records.filter(|record| record.value.is_some()).map(|record| record.value);
+        let values = self.values.decode_noting(values, |place| valued.push(present[place]));
+        let values = values.map_err(|bad| BadMessage { index: present.get(bad.index).copied().unwrap_or(0), ..bad })?;
+        let mut whole = Whole::default();
+        for (key, index) in keyed.iter().enumerate() {
+            match (has_value[*index], valued.binary_search(index)) {
+                (true, Err(_)) => {}
+                (true, Ok(value)) => whole.push(*index, key, Some(value)),
+                (false, _) => whole.push(*index, key, None),
+            }
+        }
+        let changes = whole.values.iter().map(|value| value.map_or(Change::Delete, |_| Change::UpdateAfter) as i8);
+        let rows = self.joined(picked(keys, whole.keys.iter().copied())?, values, &whole)?;
+        whole.records.iter().copied().for_each(note);
+        with_changes(&rows, changes.collect())
     }
 
-    fn joined(&self, keys: &RecordBatch, values: &RecordBatch) -> Result<RecordBatch, BadMessage> {
-        let (mut keys, mut values) = (keys.columns().iter(), values.columns().iter());
-        let columns = self.in_key.iter().filter_map(|in_key| if *in_key { keys.next() } else { values.next() });
-        RecordBatch::try_new(self.schema.clone(), columns.cloned().collect()).map_err(|error| failed(&error))
+    fn joined(&self, keys: RecordBatch, values: RecordBatch, whole: &Whole) -> Result<RecordBatch, BadMessage> {
+        let are_all = values.num_rows() == whole.values.len() && whole.values.iter().all(Option::is_some);
+        let places: UInt64Array = whole.values.iter().map(|value| value.map(|value| value as u64)).collect();
+        let columns = self.columns.iter().map(|found| match found {
+            Found::Key(place) => Ok(keys.column(*place).clone()),
+            Found::Value(place) if are_all => Ok(values.column(*place).clone()),
+            Found::Value(place) => take(values.column(*place), &places, None),
+        });
+        let columns = columns.collect::<Result<_, _>>().map_err(|error| failed(&error))?;
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| failed(&error))
+    }
+}
+
+/// Records whose key, and value if they have one, could be read: for each its place, and the rows of its key and value.
+#[derive(Default)]
+struct Whole {
+    records: Vec<usize>,
+    keys: Vec<usize>,
+    values: Vec<Option<usize>>,
+}
+
+impl Whole {
+    fn push(&mut self, record: usize, key: usize, value: Option<usize>) {
+        self.records.push(record);
+        self.keys.push(key);
+        self.values.push(value);
     }
 }
