@@ -77,15 +77,23 @@ impl BesideColumns {
     }
 }
 
+/// Where records go; without a partition, by their key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub topic: String,
+    pub partition: Option<i32>,
+}
+
 /// A record for the client, with a number for its acknowledgement.
 pub fn record<'a>(
-    topic: &'a str,
+    target: &'a Target,
     opaque: usize,
     key: Option<&'a [u8]>,
     value: Option<&'a [u8]>,
     beside: &Beside,
 ) -> BaseRecord<'a, [u8], [u8], usize> {
-    let mut record = BaseRecord::with_opaque_to(topic, opaque);
+    let mut record = BaseRecord::with_opaque_to(&target.topic, opaque);
+    record.partition = target.partition;
     (record.key, record.payload, record.timestamp) = (key, value, beside.timestamp_ms);
     if !beside.headers.is_empty() {
         let empty = OwnedHeaders::new_with_capacity(beside.headers.len());

@@ -12,10 +12,10 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tidemill_engine::connector::{Prepared, Result, SinkStats, SinkWriter};
 use tidemill_model::CheckpointId;
 
-use super::beside;
+use super::beside::{self, Target};
 use super::client::{Context, create_with, fetch_partitions};
 use super::delivery::{DeliveryContext, Outstanding};
-use super::options::{Guarantee, KafkaOptions};
+use super::options::Guarantee;
 use super::records::RecordEncoder;
 use super::trouble::Trouble;
 use crate::frames::Beside;
@@ -29,7 +29,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
 type DeliveringProducer = ThreadedProducer<DeliveryContext>;
 
 pub struct LiveWriter {
-    topic: String,
+    target: Target,
     guarantee: Guarantee,
     records: Arc<RecordEncoder>,
     producer: DeliveringProducer,
@@ -52,7 +52,8 @@ struct Waiting {
 
 impl LiveWriter {
     pub fn new(
-        options: &KafkaOptions,
+        target: Target,
+        guarantee: Guarantee,
         config: &ClientConfig,
         records: Arc<RecordEncoder>,
         trouble: &Trouble,
@@ -60,8 +61,8 @@ impl LiveWriter {
         let context =
             DeliveryContext { client: Context { trouble: trouble.clone() }, outstanding: Outstanding::default() };
         Ok(Self {
-            topic: options.topic.clone(),
-            guarantee: options.guarantee,
+            target,
+            guarantee,
             records,
             producer: create_with(config, context, trouble)?,
             trouble: trouble.clone(),
@@ -81,7 +82,7 @@ impl LiveWriter {
     fn drain(&mut self) -> Result<()> {
         while let Some(record) = self.waiting.front() {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
-            let record = beside::record(&self.topic, record.interval, key, value, &record.beside);
+            let record = beside::record(&self.target, record.interval, key, value, &record.beside);
             if !send(&self.producer, record, &self.trouble)? {
                 break;
             }
@@ -91,7 +92,7 @@ impl LiveWriter {
     }
 
     fn check(&self) -> Result<()> {
-        given_up(self.outstanding(), &self.topic, &self.trouble)
+        given_up(self.outstanding(), &self.target.topic, &self.trouble)
     }
 }
 
@@ -128,7 +129,7 @@ impl SinkWriter for LiveWriter {
             self.outstanding().add(interval);
             let key = has_key.then_some(self.key.as_slice());
             let value = has_value.then_some(self.value.as_slice());
-            let record = beside::record(&self.topic, interval, key, value, beside);
+            let record = beside::record(&self.target, interval, key, value, beside);
             if !self.waiting.is_empty() || !send(&self.producer, record, &self.trouble)? {
                 let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
                 self.waiting.push_back(Waiting { interval, beside: beside.clone(), key, value });
@@ -150,7 +151,7 @@ impl SinkWriter for LiveWriter {
             return Ok(Prepared::Done);
         }
         let (producer, interval) = (self.producer.clone(), self.interval);
-        let (topic, trouble) = (self.topic.clone(), self.trouble.clone());
+        let (topic, trouble) = (self.target.topic.clone(), self.trouble.clone());
         self.interval += 1;
         Ok(Prepared::Flush(Box::new(move || {
             let outstanding = &producer.context().outstanding;
@@ -170,7 +171,7 @@ impl SinkWriter for LiveWriter {
     }
 
     fn stats(&self) -> SinkStats {
-        let (producer, topic) = (self.producer.clone(), self.topic.clone());
+        let (producer, topic) = (self.producer.clone(), self.target.topic.clone());
         self.trouble.probe(move || fetch_partitions(producer.client(), &topic, Duration::from_secs(3)).is_ok());
         SinkStats { problem: self.trouble.problem(), ..self.stats.clone() }
     }

@@ -30,7 +30,7 @@ use tidemill_engine::connector::{Committer, Prepared, Result, SinkStats, SinkWri
 use tidemill_model::CheckpointId;
 use tidemill_model::status::{Problem, ProblemKind};
 
-use super::beside::record;
+use super::beside::{Target, record};
 use super::client::{Context, create, create_with, retry};
 use super::delivery::{DeliveryContext, Outstanding};
 use super::records::RecordEncoder;
@@ -90,7 +90,7 @@ impl SinkWriter for OutboxWriter {
 /// Where a slot's records go, and under which transactional id and group.
 #[derive(Clone, Debug)]
 pub struct OutboxNames {
-    pub topic: String,
+    pub target: Target,
     pub id: String,
 }
 
@@ -167,10 +167,10 @@ impl OutboxCommitter {
 
     fn read_marker(&self, group: &BaseConsumer<Context>) -> Result<Option<u64>> {
         let what = format!("read the last committed checkpoint of `{}`", self.names.id);
-        let list = marker(&self.names.topic, Offset::Invalid).map_err(|error| self.trouble.problem_of(error))?;
+        let list = marker(&self.names.target.topic, Offset::Invalid).map_err(|error| self.trouble.problem_of(error))?;
         retry(&self.trouble, &what, COMMIT_TIMEOUT, |timeout| {
             let read = group.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())?;
-            let found = read.find_partition(&self.names.topic, 0).ok_or("the answer lacks the partition")?;
+            let found = read.find_partition(&self.names.target.topic, 0).ok_or("the answer lacks the partition")?;
             found.error().map_err(|error| error.to_string())?;
             Ok(match found.offset() {
                 Offset::Offset(number) => u64::try_from(number).ok(),
@@ -182,7 +182,7 @@ impl OutboxCommitter {
     fn shut(&mut self, message: String) -> Problem {
         let problem = Problem {
             kind: ProblemKind::SinkUnreachable,
-            message: format!("failed to commit to `{}`: {message}", self.names.topic),
+            message: format!("failed to commit to `{}`: {message}", self.names.target.topic),
             ..self.trouble.problem_of(String::new())
         };
         self.state = State::Shut(problem.clone());
@@ -198,7 +198,8 @@ fn marker(topic: &str, offset: Offset) -> std::result::Result<TopicPartitionList
 
 impl Committer for OutboxCommitter {
     fn commit(&mut self, checkpoint: CheckpointId, chunks: &mut dyn Iterator<Item = Result<Vec<u8>>>) -> Result<()> {
-        let topic = self.names.topic.clone();
+        let target = self.names.target.clone();
+        let topic = &target.topic;
         let open = self.open()?;
         if open.committed.is_some_and(|committed| committed >= checkpoint.0) {
             return Ok(());
@@ -211,7 +212,7 @@ impl Committer for OutboxCommitter {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         for attempt in 1.. {
             chunks.rewind();
-            let message = match open.transaction(&topic, checkpoint, &mut chunks, deadline) {
+            let message = match open.transaction(&target, checkpoint, &mut chunks, deadline) {
                 Ok(()) => {
                     open.committed = Some(checkpoint.0);
                     return Ok(());
@@ -251,37 +252,37 @@ impl Open {
 
     fn transaction(
         &self,
-        topic: &str,
+        target: &Target,
         checkpoint: CheckpointId,
         chunks: &mut Chunks<'_>,
         deadline: Instant,
     ) -> std::result::Result<(), Failed> {
         call(deadline, || self.producer.begin_transaction())?;
         while let Some(chunk) = chunks.next() {
-            self.send_chunk(topic, chunk.map_err(Failed::Chunks)?, deadline)?;
+            self.send_chunk(target, chunk.map_err(Failed::Chunks)?, deadline)?;
         }
         let group = self.group.group_metadata().ok_or_else(|| Failed::Shut("the consumer has no group".into()))?;
         let number =
             i64::try_from(checkpoint.0).map_err(|_| Failed::Shut("the checkpoint's number is too large".into()))?;
-        let offsets = marker(topic, Offset::Offset(number)).map_err(Failed::Shut)?;
+        let offsets = marker(&target.topic, Offset::Offset(number)).map_err(Failed::Shut)?;
         self.producer.flush(left(deadline)).map_err(|error| Failed::Abort(error.to_string()))?;
         call(deadline, || self.producer.send_offsets_to_transaction(&offsets, &group, CALL_TIMEOUT))?;
         call(deadline, || self.producer.commit_transaction(CALL_TIMEOUT))
     }
 
-    fn send_chunk(&self, topic: &str, chunk: &[u8], deadline: Instant) -> std::result::Result<(), Failed> {
+    fn send_chunk(&self, target: &Target, chunk: &[u8], deadline: Instant) -> std::result::Result<(), Failed> {
         for frame in frames::read(chunk) {
             let frame = frame.map_err(|frames::Damaged| {
                 Failed::Chunks(Problem {
                     kind: ProblemKind::StateUnreadable,
-                    object: topic.to_string(),
+                    object: target.topic.clone(),
                     message: "staged output is damaged".into(),
                     remedy: "restore from another snapshot".into(),
                 })
             })?;
             self.producer.context().outstanding.add(0);
             loop {
-                match self.producer.send(record(topic, 0, frame.key, frame.value, &frame.beside)) {
+                match self.producer.send(record(target, 0, frame.key, frame.value, &frame.beside)) {
                     Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
                         if Instant::now() < deadline =>
