@@ -71,7 +71,7 @@ cluster_tests() {
     return
   fi
   tests/make/cluster.sh down "$STORY_CLUSTER"
-  tests/make/cluster.sh start "$STORY_CLUSTER"
+  WITH_TESTS=1 tests/make/cluster.sh start "$STORY_CLUSTER"
   use_cluster "$STORY_CLUSTER"
   local result=0
   [ $# -gt 0 ] || kafka_tests || result=$?

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds Tidemill's container image as an OCI archive, without a container engine, and prints the archive's path:
-#   images.sh        PROFILE=dev|release, TAG=dev
+#   images.sh        PROFILE=dev|release, TAG=dev, WITH_TESTS=1 where the tests have been built: they ask for more features
+#                    of the dependencies, and without them those would be built anew
 # The image holds static programs, the certificate authorities of this machine, and nothing else.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need_rust
@@ -8,8 +9,7 @@ bin=$(tests/cluster/build.sh)
 
 programs=(tidemill-operator tidemill-worker tidemill-store)
 targets=(--bins)
-# With the tests, whose dependencies ask for more features of others: then nothing that they have built is built anew.
-[ "$PROFILE" != dev ] || targets+=(--tests)
+[ -z "${WITH_TESTS:-}" ] || targets+=(--tests)
 cargo build --locked --profile "$PROFILE" --workspace "${targets[@]}" >&2
 
 staging=$(mktemp -d)
