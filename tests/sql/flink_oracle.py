@@ -251,8 +251,7 @@ def normal_type(kind):
     kind = re.sub(r"(VAR)?CHAR\(\d+\)", "STRING", kind)
     kind = re.sub(r"(VAR)?BINARY\(\d+\)", "BYTES", kind)
     kind = re.sub(r"\b(TIMESTAMP|TIMESTAMP_LTZ)\(\d\)", r"\1(3)", kind)
-    kind = re.sub(r"\bTIME\(\d\)", "TIME", kind)
-    return re.sub(r"MULTISET<([^<>]*)>", r"MAP<\1, INT>", kind)
+    return re.sub(r"\bTIME\(\d\)", "TIME", kind)
 
 
 def normal_cell(cell, kind):
@@ -262,6 +261,6 @@ def normal_cell(cell, kind):
     if kind.startswith("TIMESTAMP"):
         whole, _, fraction = cell.partition(".")
         return f"{whole}.{fraction.rstrip('0').ljust(3, '0')}"
-    if kind.startswith("MAP"):
+    if kind.startswith(("MAP", "MULTISET")):
         return "{" + ", ".join(sorted(cell[1:-1].split(", "))) + "}"
     return cell

@@ -16,6 +16,7 @@ pub mod nested;
 mod nodes;
 mod pattern;
 mod rank;
+mod type_name;
 mod zone;
 
 pub use aggregate::{
@@ -31,4 +32,5 @@ pub use nodes::{
 };
 pub use pattern::{AfterMatch, MatchRecognize, Measure, Pattern, PatternExpression, Position, Reference, Variable};
 pub use rank::{Deduplicate, Keep, Limit, Normalize, Rank, RankEmit, Sort, SortKey};
+pub use type_name::type_name;
 pub use zone::{Stretch, Twice, Zone};

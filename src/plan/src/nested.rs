@@ -1,4 +1,4 @@
-//! The types of ROW, ARRAY and MAP values as they are kept. Everything that makes one makes it the same.
+//! The types of ROW, ARRAY, MAP and MULTISET values as they are kept. Everything that makes one makes it the same.
 
 use std::sync::Arc;
 
@@ -14,6 +14,12 @@ pub fn array(element: DataType) -> DataType {
 
 pub fn map(key: DataType, value: DataType) -> DataType {
     let entries = Fields::from(vec![Field::new("keys", key, false), Field::new("values", value, true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
+}
+
+/// A MULTISET: values, each with how often it is there. It is told from a MAP by that number, which is never NULL.
+pub fn multiset(element: DataType) -> DataType {
+    let entries = Fields::from(vec![Field::new("keys", element, false), Field::new("values", DataType::Int32, false)]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 

@@ -4,7 +4,7 @@ mod json;
 
 pub(crate) use json::IS_JSON;
 
-use sqlparser::ast::{CastKind, Expr, FunctionArguments};
+use sqlparser::ast::{BinaryOperator, CastKind, Expr, FunctionArguments, UnaryOperator};
 use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -77,6 +77,9 @@ impl Dialect for FlinkDialect {
         if let Some(test) = json::parse_test(parser, left) {
             return Some(Ok(test));
         }
+        if let Some(negated) = between_with_symmetry(parser) {
+            return Some(self.parse_between(parser, left, negated));
+        }
         let distinct = parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]);
         if !distinct && !parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
             return None;
@@ -85,6 +88,51 @@ impl Dialect for FlinkDialect {
         let build = if distinct { Expr::IsDistinctFrom } else { Expr::IsNotDistinctFrom };
         Some(right.map(|right| build(Box::new(left.clone()), Box::new(right))))
     }
+}
+
+impl FlinkDialect {
+    /// What follows `[NOT] BETWEEN`, which has been read. The bounds of `BETWEEN SYMMETRIC` may stand in any order.
+    fn parse_between(&self, parser: &mut Parser, left: &Expr, negated: bool) -> Result<Expr, ParserError> {
+        let is_symmetric = parser.next_token().token.to_string().eq_ignore_ascii_case(SYMMETRIC);
+        let bound = |parser: &mut Parser| parser.parse_subexpr(self.prec_value(Precedence::Between));
+        let low = bound(parser)?;
+        parser.expect_keyword(Keyword::AND)?;
+        let high = bound(parser)?;
+        let between = |negated, low: &Expr, high: &Expr| Expr::Between {
+            expr: Box::new(left.clone()),
+            negated,
+            low: Box::new(low.clone()),
+            high: Box::new(high.clone()),
+        };
+        if !is_symmetric {
+            return Ok(between(negated, &low, &high));
+        }
+        let (left, right) = (Box::new(between(false, &low, &high)), Box::new(between(false, &high, &low)));
+        let either = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Or, right }));
+        Ok(match negated {
+            true => Expr::Nested(Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(either) })),
+            false => either,
+        })
+    }
+}
+
+const SYMMETRIC: &str = "SYMMETRIC";
+
+/// Reads `[NOT] BETWEEN` if SYMMETRIC or ASYMMETRIC follows, and says whether NOT is there.
+fn between_with_symmetry(parser: &mut Parser) -> Option<bool> {
+    let is = |parser: &Parser, place: usize, words: &[&str]| {
+        let token = parser.peek_nth_token_ref(place).token.to_string();
+        words.iter().any(|word| token.eq_ignore_ascii_case(word))
+    };
+    let negated = is(parser, 0, &["NOT"]);
+    let place = usize::from(negated);
+    let found = is(parser, place, &["BETWEEN"]) && is(parser, place + 1, &[SYMMETRIC, "ASYMMETRIC"]);
+    found.then(|| {
+        (0..=place).for_each(|_| {
+            parser.next_token();
+        });
+        negated
+    })
 }
 
 fn parse_cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> {

@@ -122,8 +122,8 @@ fn refuse_words(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-/// Rewrites `TABLE t` as an argument to `t`, `TABLE t PARTITION BY k` to a call, and
-/// `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`.
+/// Rewrites `TABLE t` as an argument to `t`, `TABLE t PARTITION BY k` to a call,
+/// `TIMESTAMP(p) WITH LOCAL TIME ZONE` to `TIMESTAMP_LTZ(p)`, and `TRIM(LEADING FROM s)` to `TRIM(LEADING ' ' FROM s)`.
 pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut rewritten: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut position = 0;
@@ -142,11 +142,24 @@ pub(crate) fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             rewritten.extend(parts);
             position += length;
         } else {
+            if is_trim_of_spaces(&rewritten, &tokens[position]) {
+                let token = Token::SingleQuotedString(" ".to_string());
+                rewritten.push(TokenWithSpan { token, span: tokens[position].span });
+            }
             rewritten.push(tokens[position].clone());
             position += 1;
         }
     }
     rewritten
+}
+
+/// Whether `FROM` comes in a TRIM that does not say what is trimmed.
+fn is_trim_of_spaces(before: &[TokenWithSpan], next: &TokenWithSpan) -> bool {
+    let [.., trim, opens, side] = before else { return false };
+    let is_side =
+        [Keyword::LEADING, Keyword::TRAILING, Keyword::BOTH].iter().any(|keyword| is_keyword(Some(side), *keyword));
+    let is_from = is_keyword(Some(next), Keyword::FROM);
+    is_keyword(Some(trim), Keyword::TRIM) && opens.token == Token::LParen && is_side && is_from
 }
 
 /// Moves `WITHIN INTERVAL …` behind a pattern into DEFINE, whose definitions the parser knows.

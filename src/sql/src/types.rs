@@ -4,7 +4,8 @@ use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use sqlparser::ast::{self, ArrayElemTypeDef, CharacterLength, ExactNumberInfo, TimezoneInfo};
 
 pub(crate) use tidemill_plan::functions::fitted_decimal;
-pub(crate) use tidemill_plan::nested::{array, element_of, map, row};
+pub(crate) use tidemill_plan::nested::{array, element_of, map, multiset, row};
+pub(crate) use tidemill_plan::type_name as name;
 
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 pub(crate) const TIME: DataType = DataType::Time32(TimeUnit::Millisecond);
@@ -15,9 +16,9 @@ pub(crate) fn timestamp_ltz() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
-/// A MULTISET: values, each with how often it is there.
-pub(crate) fn multiset(element: DataType) -> DataType {
-    map(element, DataType::Int32)
+/// Whether both are a MAP or MULTISET of the same keys and values.
+pub(crate) fn are_maps_alike(one: &DataType, other: &DataType) -> bool {
+    matches!((one, other), (DataType::Map(_, _), DataType::Map(_, _))) && element_of(one) == element_of(other)
 }
 
 pub(crate) fn is_nested(data_type: &DataType) -> bool {
@@ -183,38 +184,6 @@ fn timestamp(precision: Option<u64>, arrow: DataType) -> Result<SqlType, String>
     }
 }
 
-/// The type's name in SQL.
-pub(crate) fn name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Null => "NULL".to_string(),
-        DataType::Boolean => "BOOLEAN".to_string(),
-        DataType::Int8 => "TINYINT".to_string(),
-        DataType::Int16 => "SMALLINT".to_string(),
-        DataType::Int32 => "INT".to_string(),
-        DataType::Int64 => "BIGINT".to_string(),
-        DataType::Float32 => "FLOAT".to_string(),
-        DataType::Float64 => "DOUBLE".to_string(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
-        DataType::Utf8 => "STRING".to_string(),
-        DataType::Binary => "BYTES".to_string(),
-        DataType::Date32 => "DATE".to_string(),
-        DataType::Time32(_) => "TIME".to_string(),
-        DataType::Timestamp(TimeUnit::Millisecond, None) => "TIMESTAMP(3)".to_string(),
-        DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => "TIMESTAMP_LTZ(3)".to_string(),
-        DataType::Interval(_) => "INTERVAL".to_string(),
-        DataType::Struct(fields) => {
-            let fields = fields.iter().map(|field| format!("{} {}", field.name(), name(field.data_type())));
-            format!("ROW<{}>", fields.collect::<Vec<_>>().join(", "))
-        }
-        DataType::List(element) => format!("ARRAY<{}>", name(element.data_type())),
-        DataType::Map(_, _) => match element_of(data_type) {
-            Some((key, value)) => format!("MAP<{}, {}>", name(&key), name(&value)),
-            None => "MAP".to_string(),
-        },
-        other => format!("{other}"),
-    }
-}
-
 pub(crate) fn is_whole(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64)
 }
@@ -286,6 +255,8 @@ pub(crate) fn assignable(from: &DataType, to: &DataType) -> bool {
         (_, Float32) => is_whole(from) || matches!(from, Decimal128(_, _)),
         (Date32, Timestamp(_, None)) | (Timestamp(_, None), Date32 | Time32(_)) => true,
         (Timestamp(_, _), Timestamp(_, _)) => true,
+        // There are no columns of MULTISETs to write to.
+        (Map(_, _), Map(_, _)) => are_maps_alike(from, to),
         (Struct(from), Struct(to)) => {
             let mut fields = from.iter().zip(to);
             from.len() == to.len() && fields.all(|(from, to)| assignable(from.data_type(), to.data_type()))

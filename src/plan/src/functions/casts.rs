@@ -18,6 +18,7 @@ use super::calendar::DAY_MS;
 use super::cast_text::text_of;
 use super::text::{java_double, java_float};
 use super::written::{boolean, date, decimal, double, time, timestamp, whole};
+use crate::type_name;
 
 /// Whether this cast is one of those that are made here.
 pub fn is_flinks(from: &DataType, to: &DataType) -> bool {
@@ -193,7 +194,7 @@ fn read(texts: &StringArray, to: &DataType, or_null: bool) -> Result<ArrayRef> {
                 values.push(match text {
                     None => None,
                     Some(text) => match $read(text) {
-                        None if !or_null => return exec_err!("`{text}` cannot be cast to {}", named(to)),
+                        None if !or_null => return exec_err!("`{text}` cannot be cast to {}", type_name(to)),
                         value => value,
                     },
                 });
@@ -222,24 +223,6 @@ fn read(texts: &StringArray, to: &DataType, or_null: bool) -> Result<ArrayRef> {
         }
         other => return exec_err!("text is not cast to {other}"),
     })
-}
-
-/// A type as SQL calls it.
-fn named(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Boolean => "BOOLEAN".to_string(),
-        DataType::Int8 => "TINYINT".to_string(),
-        DataType::Int16 => "SMALLINT".to_string(),
-        DataType::Int32 => "INT".to_string(),
-        DataType::Int64 => "BIGINT".to_string(),
-        DataType::Float32 => "FLOAT".to_string(),
-        DataType::Float64 => "DOUBLE".to_string(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
-        DataType::Date32 => "DATE".to_string(),
-        DataType::Time32(_) => "TIME".to_string(),
-        DataType::Timestamp(_, _) => "TIMESTAMP(3)".to_string(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -129,6 +129,7 @@ fn convert(value: Typed, to: &DataType, on_error: OnError, span: Span) -> Result
         (from, Boolean) if is_number(from) => Ok(arrow(value, to, on_error)),
         (Boolean, to) if is_number(to) => Ok(arrow(value, to, on_error)),
         (Boolean | List(_) | Map(_, _) | Struct(_), Utf8) => Ok(arrow(value, to, on_error)),
+        (from, to) if types::are_maps_alike(from, to) => Ok(arrow(value, to, on_error)),
         // Whole units are cut nowhere: of a TIMESTAMP_LTZ, what is before 1970 is rounded down.
         (Timestamp(_, Some(_)), Date32) => Ok(arrow(floored(arrow(value, &TIMESTAMP, on_error), "DAY"), to, on_error)),
         (Timestamp(_, Some(_)), Time32(_)) | (Date32, Timestamp(_, Some(_))) => {

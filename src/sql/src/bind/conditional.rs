@@ -26,7 +26,7 @@ pub(super) fn case(branches: Vec<(Typed, Typed)>, otherwise: Option<Typed>, span
 }
 
 /// `COALESCE(value, …)`: the first that is not NULL.
-pub(super) fn coalesce(values: Vec<Typed>, span: Span) -> Result<Typed> {
+pub(crate) fn coalesce(values: Vec<Typed>, span: Span) -> Result<Typed> {
     let nullable = values.iter().all(|value| value.nullable);
     let (mut values, data_type) = told(unify_arguments(values), "the arguments of COALESCE", span)?;
     let Some(last) = values.pop() else {

@@ -1,14 +1,14 @@
 //! From a written expression to a typed one.
 
 use sqlparser::ast::{
-    AccessExpr, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, Spanned, Subscript, TrimWhereField,
-    UnaryOperator, Value, ValueWithSpan,
+    AccessExpr, BinaryOperator as BinaryOp, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, Spanned,
+    Subscript, TrimWhereField, UnaryOperator, Value, ValueWithSpan,
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::BinaryOperator;
 
 use super::cast::{self, OnError};
-use super::{Scope, Typed, conditional, function, literal, nested, operator};
+use super::{Scope, Typed, conditional, function, literal, nested, operator, rows, spans};
 use crate::error::{Result, SqlError};
 use crate::relation::Role;
 use crate::types;
@@ -134,6 +134,11 @@ impl<'a> Binder<'a> {
             Expr::Value(value) => literal::value(value),
             Expr::TypedString(typed) => literal::typed_string(typed),
             Expr::Interval(interval) => literal::interval(interval),
+            Expr::BinaryOp { left, op: BinaryOp::Overlaps, right } => spans::overlap(self, left, right, span),
+            Expr::BinaryOp { left, op: op @ (BinaryOp::Eq | BinaryOp::NotEq), right } if are_rows(left, right) => {
+                let equal = rows::equal(self, values_of(left), values_of(right), span)?;
+                Ok(if *op == BinaryOp::Eq { equal } else { rows::not(equal) })
+            }
             Expr::BinaryOp { left, op, right } => operator::bind(self.bind(left)?, op, self.bind(right)?, span),
             Expr::UnaryOp { op, expr } => operator::unary(op, self.bind(expr)?, span),
             Expr::IsNull(inner) | Expr::IsUnknown(inner) => Ok(conditional::null_test(self.bind(inner)?, true)),
@@ -148,6 +153,10 @@ impl<'a> Binder<'a> {
             }
             Expr::Between { expr, negated, low, high } => {
                 conditional::between(self.bind(expr)?, self.bind(low)?, self.bind(high)?, *negated, span)
+            }
+            Expr::InList { expr, list, negated } if are_rows(expr, expr) => {
+                let found = rows::in_list(self, values_of(expr), list, span)?;
+                Ok(if *negated { rows::not(found) } else { found })
             }
             Expr::InList { expr, list, negated } => {
                 conditional::in_list(self.bind(expr)?, self.bind_all(list)?, *negated, span)
@@ -252,6 +261,18 @@ impl<'a> Binder<'a> {
     }
 }
 
+/// The values of a row that is written in parentheses.
+fn values_of(row: &Expr) -> &[Expr] {
+    match row {
+        Expr::Tuple(values) => values,
+        _ => &[],
+    }
+}
+
+fn are_rows(left: &Expr, right: &Expr) -> bool {
+    !values_of(left).is_empty() && !values_of(right).is_empty()
+}
+
 fn unit(field: &DateTimeField) -> Typed {
     Typed::text(field.to_string())
 }
@@ -271,7 +292,10 @@ fn refused(expression: &Expr) -> SqlError {
     let (what, remedy) = match expression {
         Expr::InSubquery { .. } => ("IN with a subquery here", "make it a condition of WHERE or HAVING, joined by AND"),
         Expr::Exists { .. } => ("EXISTS here", "make it a condition of WHERE or HAVING, joined by AND"),
-        Expr::Subquery(_) => ("a subquery as a value here", "compare with it in WHERE or HAVING"),
+        Expr::Subquery(_) => ("a subquery as a value here", "put it into SELECT, WHERE or HAVING"),
+        Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+            ("this comparison with a subquery", "use IN, NOT IN, or compare with MIN or MAX")
+        }
         Expr::ILike { .. } => ("ILIKE", "use LOWER(value) LIKE pattern"),
         Expr::SimilarTo { .. } => ("SIMILAR TO with ESCAPE", "use REGEXP(value, 'pattern')"),
         Expr::RLike { .. } => ("RLIKE", "use REGEXP(value, 'pattern')"),

@@ -139,6 +139,11 @@ fn parts(interval: &Interval) -> Result<(i32, i64)> {
     let form = match (&interval.leading_field, &interval.last_field) {
         (Some(Unit::Year | Unit::Years), None) => return months(12),
         (Some(Unit::Month | Unit::Months), None) => return months(1),
+        (Some(Unit::Year), Some(Unit::Month)) => {
+            let (years, rest) = text.split_once('-').ok_or_else(|| unreadable(interval))?;
+            let count = |text: &str| text.parse::<u16>().map(i32::from).map_err(|_| unreadable(interval));
+            return Ok((sign as i32 * (count(years)? * 12 + count(rest)?), 0));
+        }
         (Some(Unit::Week(None) | Unit::Weeks), None) => return Ok((0, sign * multiplied(interval, text, 7 * DAY_MS)?)),
         (Some(Unit::Day | Unit::Days), None) => return Ok((0, sign * multiplied(interval, text, DAY_MS)?)),
         (Some(Unit::Hour | Unit::Hours), None) => return Ok((0, sign * multiplied(interval, text, 3_600_000)?)),

@@ -8,15 +8,18 @@ mod json;
 mod literal;
 mod nested;
 mod operator;
+mod rows;
 mod scope;
+mod spans;
 mod typed;
 
 pub(crate) use cast::{assign_written, cast_to};
+pub(crate) use conditional::coalesce as first_of;
 pub(crate) use expression::{Binder, Grouping};
 pub(crate) use function::{
     AGGREGATES, EXTRACTS, SPECIAL, aggregate_function, is_aggregate, positional, refuse_clauses,
 };
 pub(crate) use literal::interval_ms;
 pub(crate) use operator::{compare, symbol};
-pub(crate) use scope::{Scope, near};
-pub(crate) use typed::{Typed, unify};
+pub(crate) use scope::{Merged, Scope, near};
+pub(crate) use typed::{Typed, binary, cast, unify};

@@ -8,6 +8,7 @@ use tidemill_plan::{BinaryOperator, Expression, Literal};
 use super::Typed;
 use super::function::call;
 use super::literal::{cast_text, string_of};
+use super::spans;
 use super::typed::binary;
 use crate::error::{Result, SqlError};
 use crate::types::{self, INTERVAL, common_number, exact, fitted_decimal, is_number, is_whole};
@@ -41,6 +42,7 @@ pub(super) fn unary(operator: &UnaryOperator, value: Typed, span: Span) -> Resul
         }
         UnaryOperator::Plus if is_number(&value.data_type) => Ok(value),
         UnaryOperator::Minus if is_number(&value.data_type) => Ok(negative(value)),
+        UnaryOperator::Minus if spans::negative(&value).is_some() => Ok(spans::negative(&value).unwrap_or(value)),
         other => Err(not_defined(&format!("{other}"), &[&value.data_type], span)),
     }
 }
@@ -132,6 +134,9 @@ fn concat(left: Typed, right: Typed, span: Span) -> Result<Typed> {
 
 pub(super) fn arithmetic(left: Typed, operator: BinaryOperator, right: Typed, span: Span) -> Result<Typed> {
     let (left, right) = typed_nulls(left, right);
+    if let Some(interval) = spans::computed(&left, operator, &right) {
+        return Ok(interval);
+    }
     let types = (&left.data_type, &right.data_type);
     let moves_time = matches!(operator, BinaryOperator::Plus | BinaryOperator::Minus);
     match types {
@@ -142,6 +147,14 @@ pub(super) fn arithmetic(left: Typed, operator: BinaryOperator, right: Typed, sp
             if *interval == INTERVAL && operator == BinaryOperator::Plus =>
         {
             moved(right, operator, left, span)
+        }
+        (DataType::Time32(_), interval) if *interval == INTERVAL && moves_time => {
+            let months = || not_defined(symbol(operator), &[&left.data_type, &right.data_type], span);
+            spans::time_moved(left.clone(), operator, &right, span).unwrap_or_else(|| Err(months()))
+        }
+        (left_type, interval) if is_number(left_type) && *interval == INTERVAL => {
+            let message = "only a constant number can be multiplied by an interval";
+            Err(SqlError::new(span, message, "use TIMESTAMPADD(DAY, count, time)"))
         }
         (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) if operator == BinaryOperator::Minus => {
             Err(SqlError::new(span, "timestamps cannot be subtracted", "use TIMESTAMPDIFF(SECOND, from, to)"))
@@ -163,11 +176,13 @@ fn typed_nulls(left: Typed, right: Typed) -> (Typed, Typed) {
 }
 
 fn moved(moment: Typed, operator: BinaryOperator, interval: Typed, span: Span) -> Result<Typed> {
-    let has_clock = !matches!(interval.expression, Expression::Literal(Literal::Interval { nanoseconds: 0, .. }));
-    if moment.data_type == DataType::Date32 && has_clock {
-        let remedy = "CAST the date to TIMESTAMP(3) first";
-        return Err(SqlError::new(span, "a date moves by whole days and months only", remedy));
-    }
+    let interval = match moment.data_type {
+        DataType::Date32 => spans::in_days(interval).ok_or_else(|| {
+            let remedy = "CAST the date to TIMESTAMP(3) first";
+            SqlError::new(span, "a date moves by constant intervals only", remedy)
+        })?,
+        _ => interval,
+    };
     let nullable = moment.nullable || interval.nullable;
     let data_type = moment.data_type.clone();
     Ok(Typed::new(binary(moment.expression, operator, interval.expression), data_type, nullable))

@@ -1,5 +1,7 @@
 //! The columns that an expression can name.
 
+use std::collections::BTreeSet;
+
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
 use tidemill_plan::Expression;
@@ -8,12 +10,22 @@ use super::{Typed, nested};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role};
 
+/// A column that stands for several by their name alone.
+pub(crate) struct Merged {
+    pub one: usize,
+    pub of: [usize; 2],
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
     /// The name that may stand before the column's, and the column.
     columns: Vec<(Option<String>, Field)>,
     /// So many of the columns, the first, are of the query around: they are named where no other has the name.
     outer: usize,
+    /// Columns that another stands for where no table's name is before theirs: JOIN … USING has made one of both.
+    merged: BTreeSet<usize>,
+    /// The columns that USING names, with which `*` begins.
+    first: Vec<usize>,
 }
 
 impl Scope {
@@ -23,7 +35,7 @@ impl Scope {
 
     pub(crate) fn of_fields(fields: &[Field], qualifier: Option<&str>) -> Self {
         let columns = fields.iter().map(|field| (qualifier.map(str::to_string), field.clone())).collect();
-        Self { columns, outer: 0 }
+        Self { columns, ..Self::default() }
     }
 
     /// The same columns with these names before them, if there is one for each.
@@ -40,30 +52,46 @@ impl Scope {
         let mut columns = outer.columns.clone();
         columns.resize(width, hidden);
         columns.extend(self.columns);
-        Self { columns, outer: width }
+        let merged = self.merged.into_iter().map(|place| place + width).chain(outer.merged.clone()).collect();
+        let first = self.first.into_iter().map(|place| place + width).collect();
+        Self { columns, outer: width, merged, first }
     }
 
     /// The columns of this scope, then those of another.
     pub(crate) fn beside(mut self, other: Self) -> Self {
+        let width = self.columns.len();
         self.columns.extend(other.columns);
+        self.merged.extend(other.merged.into_iter().map(|place| place + width));
+        self.first.extend(other.first.into_iter().map(|place| place + width));
         self
     }
 
     /// The same names for columns that may have changed. A semi-join's right columns are gone.
     pub(crate) fn with_fields(mut self, fields: &[Field]) -> Self {
         self.columns.truncate(fields.len());
+        self.first.retain(|place| *place < fields.len());
         for ((_, column), field) in self.columns.iter_mut().zip(fields) {
             *column = Field { name: std::mem::take(&mut column.name), ..field.clone() };
         }
         self
     }
 
-    /// The second column of a name can no longer be named: JOIN … USING has made one of the two.
-    pub(crate) fn hide_second(&mut self, name: &str) {
-        if let Some((owner, field)) = self.columns.iter_mut().filter(|(_, field)| field.name == name).nth(1) {
-            *owner = None;
-            field.name = String::new();
+    /// Makes one column of several, each time: all of them but `one` can be named with their table's name only, and `*`
+    /// begins with those that are left.
+    pub(crate) fn merge(&mut self, columns: Vec<Merged>) {
+        let mut first = Vec::with_capacity(columns.len());
+        for Merged { one, of } in columns {
+            self.merged.extend(of.iter().filter(|place| **place != one));
+            self.first.retain(|place| *place != one && !of.contains(place));
+            first.push(one);
         }
+        self.first.splice(0..0, first);
+    }
+
+    /// Names that can be used without a table's name, in the order of the columns.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let columns = self.columns.iter().enumerate().skip(self.outer);
+        columns.filter(|(place, _)| !self.merged.contains(place)).map(|(_, (_, field))| field.name.as_str())
     }
 
     /// The names of tables that may stand before columns, with the places of these.
@@ -74,11 +102,21 @@ impl Scope {
 
     /// The columns that `*` stands for, or `qualifier.*`.
     pub(crate) fn expand(&self, qualifier: Option<&str>) -> Vec<(Typed, Role, String)> {
-        let matches = |(_, (owner, field)): &(usize, &(Option<String>, Field))| {
-            !field.name.is_empty() && (qualifier.is_none() || owner.as_deref() == qualifier)
+        let matches = |place: &usize| {
+            let (owner, field) = &self.columns[*place];
+            let is_meant = match qualifier {
+                Some(_) => owner.as_deref() == qualifier,
+                None => !self.merged.contains(place),
+            };
+            !field.name.is_empty() && is_meant
         };
-        let columns = self.columns.iter().enumerate().skip(self.outer).filter(matches);
-        let columns = columns.map(|(place, (_, field))| (column(place, field), field.role, field.name.clone()));
+        let begins: &[usize] = if qualifier.is_none() { &self.first } else { &[] };
+        let others = (self.outer..self.columns.len()).filter(|place| !begins.contains(place));
+        let places = begins.iter().copied().chain(others).filter(matches);
+        let columns = places.map(|place| {
+            let (_, field) = &self.columns[place];
+            (column(place, field), field.role, field.name.clone())
+        });
         let columns: Vec<_> = columns.collect();
         match qualifier {
             Some(row) if columns.is_empty() => self.expand_row(row),
@@ -118,8 +156,10 @@ impl Scope {
     /// The column of this name; one of an enclosing query only if there is none of this one.
     fn column(&self, owner: Option<&str>, name: &Ident, span: Span) -> Result<Option<(Typed, Role)>> {
         let all = || {
-            self.columns.iter().enumerate().filter(|(_, (qualifier, field))| {
-                field.name == name.value && (owner.is_none() || qualifier.as_deref() == owner)
+            self.columns.iter().enumerate().filter(|(place, (qualifier, field))| {
+                let is_meant =
+                    if owner.is_none() { !self.merged.contains(place) } else { qualifier.as_deref() == owner };
+                field.name == name.value && is_meant
             })
         };
         let own = all().any(|(place, _)| place >= self.outer);

@@ -5,11 +5,11 @@ use sqlparser::ast::{
     TableWithJoins,
 };
 use sqlparser::tokenizer::Span;
-use tidemill_plan::{BinaryOperator, Expression, JoinKind};
+use tidemill_plan::{Expression, JoinKind};
 
 use super::join::{joined, settled};
-use super::{Planner, alias, lateral, pattern, temporal, unnest, values, window};
-use crate::bind::{Binder, Scope, compare};
+use super::{Planner, alias, lateral, pattern, temporal, unnest, using, values, window};
+use crate::bind::{Binder, Scope};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
 use crate::statement::{TableName, unknown_database};
@@ -58,7 +58,7 @@ impl Planner<'_> {
         if let Some(lateral) = lateral::Written::of(&written.relation) {
             return self.lateral(kind, settled_source(left, span)?, &lateral, constraint);
         }
-        let mut joined = match temporal::written(&written.relation) {
+        let (joined, pairs) = match temporal::written(&written.relation) {
             Some(time) => {
                 let left = settled_source(left, span)?;
                 let as_of = temporal::AsOf::of(time, &left)?;
@@ -66,21 +66,18 @@ impl Planner<'_> {
                     self.tables.warn(span, message);
                 }
                 let right = self.factor(&temporal::timeless(&written.relation))?;
-                let conditions = conditions(constraint, &left, &right, span)?;
+                let (conditions, pairs) = conditions(constraint, &left, &right, span)?;
                 let relation = temporal::joined(kind, left.relation, right.relation, conditions, &as_of)?;
                 let scope = left.scope.beside(right.scope).with_fields(&relation.fields);
-                Source { relation, scope }
+                (Source { relation, scope }, pairs)
             }
             None => {
                 let right = self.factor(&written.relation)?;
-                let conditions = conditions(constraint, &left, &right, span)?;
-                join(kind, left, right, conditions)
+                let (conditions, pairs) = conditions(constraint, &left, &right, span)?;
+                (join(kind, left, right, conditions), pairs)
             }
         };
-        if let JoinConstraint::Using(names) = constraint {
-            names.iter().for_each(|name| joined.scope.hide_second(&name.to_string()));
-        }
-        Ok(joined)
+        using::merged(kind, joined, pairs, span)
     }
 
     fn factor(&self, factor: &TableFactor) -> Result<Source> {
@@ -165,28 +162,20 @@ fn settled_source(source: Source, span: Span) -> Result<Source> {
     Ok(Source { relation, scope })
 }
 
-/// What a join's constraint demands of the columns of both.
-fn conditions(constraint: &JoinConstraint, left: &Source, right: &Source, span: Span) -> Result<Vec<Expression>> {
-    match constraint {
-        JoinConstraint::On(condition) => {
-            let both = left.scope.clone().beside(right.scope.clone());
-            Ok(conjuncts(Binder::over(&both).condition(condition, "ON")?.expression))
-        }
-        JoinConstraint::Using(names) => {
-            let mut conditions = Vec::with_capacity(names.len());
-            for name in names {
-                let name = name.0.last().and_then(|part| part.as_ident()).cloned().into_iter().collect::<Vec<_>>();
-                let one = left.scope.resolve(&name)?.0;
-                let other = right.scope.resolve(&name)?.0.moved(left.relation.fields.len());
-                conditions.push(compare(one, BinaryOperator::Equal, other, span)?.expression);
-            }
-            Ok(conditions)
-        }
-        JoinConstraint::None => Ok(Vec::new()),
-        JoinConstraint::Natural => {
-            Err(SqlError::new(span, "NATURAL JOIN is not supported", "name the columns: JOIN … USING (a, b)"))
-        }
+/// What a join's constraint demands of the columns of both, and the columns that it makes one of.
+fn conditions(
+    constraint: &JoinConstraint,
+    left: &Source,
+    right: &Source,
+    span: Span,
+) -> Result<(Vec<Expression>, Vec<using::Pair>)> {
+    if let JoinConstraint::On(condition) = constraint {
+        let both = left.scope.clone().beside(right.scope.clone());
+        return Ok((conjuncts(Binder::over(&both).condition(condition, "ON")?.expression), Vec::new()));
     }
+    let names = using::names(constraint, &left.scope, &right.scope);
+    let pairs = using::pairs(&names, left, right)?;
+    Ok((using::equalities(&pairs, span)?, pairs))
 }
 
 fn kind_of(join: &Join) -> Result<(JoinKind, &JoinConstraint)> {

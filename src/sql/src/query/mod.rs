@@ -14,6 +14,7 @@ mod over;
 mod pattern;
 mod pending;
 mod rank;
+mod scalar;
 mod select;
 mod slots;
 mod subquery;
@@ -21,6 +22,7 @@ mod temporal;
 mod ttl;
 mod union;
 mod unnest;
+mod using;
 mod values;
 mod window;
 

@@ -6,7 +6,7 @@ use sqlparser::tokenizer::Span;
 use super::from::Source;
 use super::join::{absorbed, settled};
 use super::{Planner, aggregate, alias, over, ttl};
-use crate::bind::{Binder, Typed};
+use crate::bind::{Binder, Grouping, Typed};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role, conjuncts};
 
@@ -40,7 +40,7 @@ impl Planner<'_> {
         let selected = match outcome {
             aggregate::Outcome::Plain(relation) => {
                 refuse_having(select)?;
-                computed(select, relation, Binder::over(&scope))
+                self.computed(select, relation, Binder::over(&scope))
             }
             aggregate::Outcome::Aggregated(aggregated) => {
                 let binder = Binder { grouping: Some(&aggregated.groups), ..Binder::over(&scope) };
@@ -50,7 +50,7 @@ impl Planner<'_> {
                     }
                     None => aggregated.relation,
                 };
-                computed(select, relation, binder)
+                self.computed(select, relation, binder)
             }
         }?;
         match &select.distinct {
@@ -61,20 +61,28 @@ impl Planner<'_> {
             }
         }
     }
-}
 
-/// What SELECT lists, of the rows that QUALIFY lets through.
-fn computed(select: &Select, relation: Relation, binder: Binder<'_>) -> Result<Relation> {
-    let (relation, calls) = over::plan(select, relation, binder)?;
-    let binder = Binder { over: Some(&calls), ..binder };
-    let relation = match &select.qualify {
-        Some(condition) => {
-            let condition = binder.condition(condition, "QUALIFY")?;
-            absorbed(relation, conjuncts(condition.expression))
+    /// What SELECT lists, of the rows that QUALIFY lets through.
+    fn computed(&self, select: &Select, relation: Relation, binder: Binder<'_>) -> Result<Relation> {
+        let (relation, calls) = over::plan(select, relation, binder)?;
+        let binder = Binder { over: Some(&calls), ..binder };
+        let relation = match &select.qualify {
+            Some(condition) => {
+                let condition = binder.condition(condition, "QUALIFY")?;
+                absorbed(relation, conjuncts(condition.expression))
+            }
+            None => relation,
+        };
+        let (relation, values) = self.with_values(relation, binder, &select.projection)?;
+        if values.is_empty() {
+            return project(relation, binder, &select.projection);
         }
-        None => relation,
-    };
-    project(relation, binder, &select.projection)
+        let relation = settled(relation, select.select_token.0.span)?;
+        let selected = project(relation, Binder { grouping: Some(&values), ..binder }, &select.projection)?;
+        // Joined with a row that may change, times mean nothing any more.
+        let fields = selected.fields.iter().map(Field::timeless).collect();
+        Ok(Relation { fields, ..selected })
+    }
 }
 
 fn refuse_having(select: &Select) -> Result<()> {
@@ -114,7 +122,9 @@ fn expand(item: &SelectItem, binder: Binder<'_>, place: usize) -> Result<Vec<(Ty
     match item {
         SelectItem::UnnamedExpr(expression) => one(expression, name_of(expression, place)),
         SelectItem::ExprWithAlias { expr, alias } => one(expr, alias.value.clone()),
-        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_, _) if binder.grouping.is_some() => {
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_, _)
+            if binder.grouping.is_some_and(Grouping::hides_columns) =>
+        {
             Err(SqlError::new(item.span(), "* is not supported in an aggregation", "name the keys and aggregates"))
         }
         SelectItem::Wildcard(options) => {

@@ -1,4 +1,4 @@
-//! Subqueries in conditions: IN and EXISTS as semi- and anti-joins, a single value as a join with its one row.
+//! Subqueries in conditions: IN and EXISTS as semi- and anti-joins. Those that are values are `scalar`'s.
 //!
 //! A subquery may name columns of the query around it in its own WHERE. These conditions tie its rows to the row
 //! outside and become conditions of the join. Names lead to the inner columns first.
@@ -6,7 +6,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Query, Select, SetExpr, Spanned, UnaryOperator, Visit, Visitor, visit_expressions,
+    Expr, GroupByExpr, LimitClause, Query, Select, SetExpr, Spanned, UnaryOperator, Value, Visit, Visitor,
+    visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind};
@@ -16,10 +17,10 @@ use super::from::Source;
 use super::join::{absorbed, joined, settled};
 use super::select::expanded;
 use super::{Planner, refuse_clauses};
-use crate::bind::{Binder, Grouping, Scope, Typed, compare};
+use crate::bind::{Binder, Scope, Typed, compare};
 use crate::error::{Result, SqlError};
 use crate::expressions::{columns, substitute};
-use crate::relation::{Relation, Role, conjuncts};
+use crate::relation::{Relation, conjuncts};
 
 /// `[NOT] EXISTS (…)`, or `values [NOT] IN (…)`.
 struct Membership<'a> {
@@ -115,17 +116,7 @@ impl Planner<'_> {
         let start = select.select_token.0.span;
         let Source { relation, scope } = self.from(&select.from)?;
         let both = scope.clone().within(outer, width);
-        let written = select.selection.as_ref().map(written_conjuncts).unwrap_or_default();
-        let (nested, plain): (Vec<_>, Vec<_>) = written.into_iter().partition(|condition| has_subquery(condition));
-        let (mut own, mut ties) = (Vec::new(), Vec::new());
-        for condition in plain {
-            for condition in conjuncts(Binder::over(&both).condition(condition, "WHERE")?.expression) {
-                match columns(&condition).iter().all(|place| *place >= width) {
-                    true => own.push(substitute(&condition, &|place| Expression::Column(place - width))),
-                    false => ties.push(condition),
-                }
-            }
-        }
+        let Conditions { own, ties, nested } = conditions(select, &both, width)?;
         let relation = nested.into_iter().try_fold(absorbed(relation, own), |relation, condition| {
             self.restricted_by_subquery(relation, Binder::over(&scope), condition, "WHERE")
         })?;
@@ -137,37 +128,44 @@ impl Planner<'_> {
     /// A condition with subqueries that give one value each, which is NULL while there is no row.
     fn compared_with_rows(
         &self,
-        mut relation: Relation,
+        relation: Relation,
         binder: Binder<'_>,
         condition: &Expr,
         clause: &str,
     ) -> Result<Relation> {
         let width = relation.fields.len();
-        let mut values = RowValues { known: Vec::new(), below: binder.grouping };
-        for query in rows_in(condition) {
-            let row = self.single_value(&query)?;
-            let value = Typed::new(Expression::Column(relation.fields.len()), row.fields[0].data_type.clone(), true);
-            values.known.push((Expr::Subquery(Box::new(query)), value));
-            relation = joined(JoinKind::Left, relation, row, Vec::new());
-        }
+        let (relation, values) = self.with_values(relation, binder, condition)?;
         let binder = Binder { grouping: Some(&values), ..Binder::over(binder.scope) };
         let condition = binder.condition(condition, clause)?;
         let relation = absorbed(relation, conjuncts(condition.expression));
         Ok(relation.picked(&(0..width).collect::<Vec<_>>()))
     }
+}
 
-    fn single_value(&self, query: &Query) -> Result<Relation> {
-        let relation = self.query(query)?;
-        if relation.fields.len() != 1 {
-            let message = format!("a subquery that is a value has one column but this has {}", relation.fields.len());
-            return Err(SqlError::new(query.body.span(), message, "select one column"));
+/// The conditions of a subquery's WHERE.
+pub(super) struct Conditions<'a> {
+    /// On its own rows, over its own columns.
+    pub own: Vec<Expression>,
+    /// What ties its rows to a row outside, over the columns of both.
+    pub ties: Vec<Expression>,
+    /// Those with subqueries.
+    pub nested: Vec<&'a Expr>,
+}
+
+/// `both` are the `width` columns outside and those of the subquery.
+pub(super) fn conditions<'a>(select: &'a Select, both: &Scope, width: usize) -> Result<Conditions<'a>> {
+    let written = select.selection.as_ref().map(written_conjuncts).unwrap_or_default();
+    let (nested, plain): (Vec<_>, Vec<_>) = written.into_iter().partition(|condition| has_subquery(condition));
+    let mut conditions = Conditions { own: Vec::new(), ties: Vec::new(), nested };
+    for condition in plain {
+        for condition in conjuncts(Binder::over(both).condition(condition, "WHERE")?.expression) {
+            match columns(&condition).iter().all(|place| *place >= width) {
+                true => conditions.own.push(substitute(&condition, &|place| Expression::Column(place - width))),
+                false => conditions.ties.push(condition),
+            }
         }
-        if !gives_one_row(query) {
-            let message = "the subquery may give more than one row, so it is no value";
-            return Err(SqlError::new(query.body.span(), message, "aggregate it without GROUP BY, or use IN"));
-        }
-        Ok(relation)
     }
+    Ok(conditions)
 }
 
 /// When a value is, or with `negated` may be, the selected one: NOT IN does not hold where one of the two is NULL.
@@ -185,25 +183,6 @@ fn matching(value: Typed, selected: Typed, negated: bool, span: Span) -> Result<
     }))
 }
 
-/// The columns that subqueries in an expression are.
-struct RowValues<'a> {
-    known: Vec<(Expr, Typed)>,
-    below: Option<&'a dyn Grouping>,
-}
-
-impl Grouping for RowValues<'_> {
-    fn resolve(&self, expression: &Expr) -> Result<Option<(Typed, Role)>> {
-        match self.known.iter().find(|(known, _)| known == expression) {
-            Some((_, value)) => Ok(Some((value.clone(), Role::Plain))),
-            None => self.below.map_or(Ok(None), |below| below.resolve(expression)),
-        }
-    }
-
-    fn hides_columns(&self) -> bool {
-        self.below.is_some_and(Grouping::hides_columns)
-    }
-}
-
 fn membership(condition: &Expr) -> Option<Membership<'_>> {
     let span = condition.span();
     match condition {
@@ -215,12 +194,28 @@ fn membership(condition: &Expr) -> Option<Membership<'_>> {
             Some(Membership { query: subquery, values: None, negated: *negated, span })
         }
         Expr::InSubquery { expr, subquery, negated } => {
-            let values = match &**expr {
-                Expr::Tuple(values) => values.iter().collect(),
-                value => vec![value],
-            };
-            Some(Membership { query: subquery, values: Some(values), negated: *negated, span })
+            Some(Membership { query: subquery, values: Some(values_of(expr)), negated: *negated, span })
         }
+        Expr::AnyOp { left, compare_op: sqlparser::ast::BinaryOperator::Eq, right, .. } => {
+            query_of(right).map(|query| Membership { query, values: Some(values_of(left)), negated: false, span })
+        }
+        Expr::AllOp { left, compare_op: sqlparser::ast::BinaryOperator::NotEq, right } => {
+            query_of(right).map(|query| Membership { query, values: Some(values_of(left)), negated: true, span })
+        }
+        _ => None,
+    }
+}
+
+fn values_of(value: &Expr) -> Vec<&Expr> {
+    match value {
+        Expr::Tuple(values) => values.iter().collect(),
+        value => vec![value],
+    }
+}
+
+fn query_of(value: &Expr) -> Option<&Query> {
+    match value {
+        Expr::Subquery(query) => Some(query),
         _ => None,
     }
 }
@@ -242,19 +237,6 @@ fn has_subquery(condition: &Expr) -> bool {
         _ => ControlFlow::Continue(()),
     };
     visit_expressions(condition, is_subquery).is_break()
-}
-
-/// The subqueries that are values in a condition, each once.
-fn rows_in(condition: &Expr) -> Vec<Query> {
-    let mut found: Vec<Query> = Vec::new();
-    visit_outside_subqueries(condition, &mut |expression| {
-        if let Expr::Subquery(query) = expression
-            && !found.contains(&**query)
-        {
-            found.push((**query).clone());
-        }
-    });
-    found
 }
 
 /// Shows all expressions but those within subqueries.
@@ -294,7 +276,22 @@ fn plain_select(query: &Query) -> Option<&Select> {
     (plain && refuse_clauses(query).is_ok()).then_some(select)
 }
 
-fn gives_one_row(query: &Query) -> bool {
+/// The SELECT that a query is, if it aggregates all rows as one group and has nothing around it.
+pub(super) fn plain_select_of_groups(query: &Query) -> Option<&Select> {
+    let select = select_of(query)?;
+    let ungrouped = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    let bare = query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let plain = query.with.is_none() && ungrouped && select.having.is_none() && select.distinct.is_none();
+    (bare && plain && !calls_in(select).is_empty() && refuse_clauses(query).is_ok()).then_some(select)
+}
+
+/// Whether a query gives no more than one row.
+pub(super) fn gives_one_row(query: &Query) -> bool {
+    if let Some(LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), .. }) = &query.limit_clause
+        && matches!(&limit.value, Value::Number(number, _) if number == "1")
+    {
+        return true;
+    }
     select_of(query).is_some_and(|select| {
         let ungrouped = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
         ungrouped && (!calls_in(select).is_empty() || select.from.is_empty())

@@ -37,6 +37,16 @@ pub(super) struct Sets {
 }
 
 impl Groups {
+    /// The result's columns that are counts: 0 for no rows, where others are NULL.
+    pub(in crate::query) fn counts(&self) -> BTreeSet<usize> {
+        let counts = self.calls.iter().filter(|(call, _)| call.counts());
+        let place = |value: &Typed| match value.expression {
+            Expression::Column(place) => Some(place),
+            _ => None,
+        };
+        counts.filter_map(|(_, value)| place(value)).collect()
+    }
+
     fn function(&self, expression: &Expr, function: &Function) -> Result<Option<(Typed, Role)>> {
         let binder = Binder::over(&self.input);
         if is_aggregate(expression) {

@@ -43,6 +43,13 @@ impl Grouping {
         Ok(grouping)
     }
 
+    /// By each of these values.
+    pub(super) fn by(values: Vec<Typed>) -> Self {
+        let sets = vec![(0..values.len()).collect()];
+        let key = |value| Key { value, name: "key".to_string(), role: Role::Plain };
+        Self { keys: values.into_iter().map(key).collect(), sets, window: None }
+    }
+
     /// Whether there is more than GROUP BY a, b.
     pub(super) fn has_sets(&self) -> bool {
         self.sets.len() != 1

@@ -7,7 +7,7 @@ mod windows;
 
 pub(super) use groups::Groups;
 
-use sqlparser::ast::{GroupByExpr, Select, Spanned};
+use sqlparser::ast::{Function, GroupByExpr, Select, Spanned};
 use tidemill_plan::{Expression, GroupAggregate, NodeKind};
 
 use super::call::{BoundCall, bind_call, calls_in};
@@ -41,6 +41,22 @@ pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result
     }
     let binder = Binder::over(scope);
     let grouping = Grouping::of(select, binder)?;
+    let calls = bound_calls(written, &relation, binder)?;
+    let (window, relation) = RowWindow::of(relation, &grouping, &calls)?;
+    Ok(Outcome::Aggregated(Box::new(match window {
+        Some(window) => window.aggregated(relation, scope, &grouping, calls),
+        None => over_all(relation, scope, &grouping, calls),
+    })))
+}
+
+/// Aggregates by keys that are not written: those that tie a subquery to the row outside.
+pub(super) fn by_keys(select: &Select, relation: Relation, scope: &Scope, keys: Vec<Typed>) -> Result<Aggregated> {
+    let calls = bound_calls(calls_in(select), &relation, Binder::over(scope))?;
+    Ok(over_all(relation, scope, &Grouping::by(keys), calls))
+}
+
+/// The calls over a relation's rows, each once.
+fn bound_calls(written: Vec<Function>, relation: &Relation, binder: Binder<'_>) -> Result<Vec<BoundCall>> {
     let mut calls: Vec<BoundCall> = Vec::new();
     for call in written {
         let span = call.name.span();
@@ -50,11 +66,7 @@ pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result
             calls.push(bound);
         }
     }
-    let (window, relation) = RowWindow::of(relation, &grouping, &calls)?;
-    Ok(Outcome::Aggregated(Box::new(match window {
-        Some(window) => window.aggregated(relation, scope, &grouping, calls),
-        None => over_all(relation, scope, &grouping, calls),
-    })))
+    Ok(calls)
 }
 
 /// Each row once.
