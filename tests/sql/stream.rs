@@ -16,6 +16,7 @@ use tidemill_engine::driver::Driver;
 use tidemill_engine::element::{Element, Watermark};
 use tidemill_engine::expression::Evaluator;
 use tidemill_engine::lookup::Lookups;
+use tidemill_engine::outside::Outside;
 use tidemill_plan::{Change, Changelog, NodeKind, PlanNode, Source, StreamPlan};
 
 use crate::case::{Arrival, File, Input};
@@ -53,9 +54,9 @@ const BEGINS_MS: i64 = 1_800_000_000_000;
 /// What the stream's changes add up to.
 pub fn run(file: &File, plan: &StreamPlan, parallelism: usize, seed: u64, arrival: Arrival) -> Result<Table, String> {
     let (mut parallelism, mut random) = (parallelism, SmallRng::seed_from_u64(seed));
-    let lookups = lookups(file, plan)?;
+    let outside = Outside { lookups: lookups(file, plan)?, ..Outside::default() };
     let opened = |parallelism: usize, seed: u64| {
-        Driver::with_lookups(plan, parallelism, seed, &lookups).map_err(|problem| format!("{problem:?}"))
+        Driver::within(plan, parallelism, seed, &outside).map_err(|problem| format!("{problem:?}"))
     };
     let mut driver = opened(parallelism, seed)?;
     driver.now_ms = BEGINS_MS;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use tidemill_model::job::StorageSpec;
-use tidemill_operator::compile::{self, CompiledJob, Documents, LoadError, Rejection};
+use tidemill_operator::compile::{self, CompiledJob, Documents, LoadError, Rejection, Text};
 use tidemill_operator::resources::Application;
-use tidemill_sql::{SqlError, TableDefinition};
+use tidemill_sql::SqlError;
 
 use crate::Files;
 
@@ -69,6 +69,9 @@ pub fn describe(rejection: &Rejection) -> String {
 /// Reads all files.
 pub fn load(files: &Files) -> Result<Documents, ApplicationError> {
     let mut documents = Documents::default();
+    for given in &files.functions {
+        documents.modules.push(given.read()?);
+    }
     if let Some(sql) = files.paths.iter().find(|path| has_extension(path, &["sql"])) {
         if files.paths.len() > 1 {
             return Err(ApplicationError::SqlNotAlone);
@@ -117,8 +120,8 @@ pub fn compile(
         .map_err(|rejections| ApplicationError::Rejected(Rejections { object: name_of(app), rejections }))
 }
 
-/// The SQL of an Application, and the tables that it may use.
-pub fn text(app: &Application, documents: &Documents) -> Result<(String, Vec<TableDefinition>), ApplicationError> {
+/// The SQL of an Application, and what it may use.
+pub fn text(app: &Application, documents: &Documents) -> Result<Text, ApplicationError> {
     compile::text(app, &documents.streams, &documents.references())
         .map_err(|rejections| ApplicationError::Rejected(Rejections { object: name_of(app), rejections }))
 }
@@ -190,7 +193,7 @@ mod tests {
     }
 
     fn files(application: Option<&str>) -> Files {
-        Files { paths: vec![], application: application.map(str::to_string) }
+        Files { paths: vec![], application: application.map(str::to_string), functions: vec![] }
     }
 
     fn app(name: &str) -> String {

@@ -50,8 +50,8 @@ fn explain(options: &ExplainOptions) -> Result<String, ApplicationError> {
     let documents = application::load(&options.files)?;
     let app = application::choose(&documents, &options.files)?;
     let stages: Vec<tidemill_sql::Stage> = options.stage.iter().copied().map(Into::into).collect();
-    let (sql, catalog) = application::text(&app, &documents)?;
-    let looked = tidemill_sql::look(&sql, &catalog, &stages);
+    let text = application::text(&app, &documents)?;
+    let looked = tidemill_sql::look(&text.sql, text.catalog(), &stages);
     looked.map_err(|error| application::refused(&app, &error))
 }
 

@@ -2,6 +2,7 @@
 
 mod application;
 mod explain;
+mod functions;
 mod run;
 mod validate;
 
@@ -50,6 +51,10 @@ pub struct Files {
     /// Which Application, if the files hold several.
     #[arg(long, value_name = "NAME")]
     pub application: Option<String>,
+    /// A WebAssembly module for CREATE FUNCTION: NAME is the class after AS or the file after USING in the SQL; FUNCTION
+    /// says which of the module's functions a class is, if there are several. May be given several times.
+    #[arg(long = "function", value_name = "NAME=FILE[#FUNCTION]")]
+    pub functions: Vec<functions::Given>,
 }
 
 fn main() -> ExitCode {

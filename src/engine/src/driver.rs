@@ -12,8 +12,8 @@ use tidemill_plan::clock::set_now_ms;
 use crate::connector::Result;
 use crate::element::{Element, Watermark};
 use crate::hash::hash_rows;
-use crate::lookup::Lookups;
 use crate::operator::{Capture, Chain, Output, RestoredState, internal};
+use crate::outside::Outside;
 use crate::stages::{Stage, Stages, cut};
 use crate::watermark::CombinedWatermark;
 
@@ -49,18 +49,18 @@ pub type Snapshot = Vec<Capture>;
 impl Driver {
     /// `seed` decides the order in which stages and threads take turns.
     pub fn new(plan: &StreamPlan, parallelism: usize, seed: u64) -> Result<Self> {
-        Self::with_lookups(plan, parallelism, seed, &Lookups::default())
+        Self::within(plan, parallelism, seed, &Outside::default())
     }
 
-    /// Likewise, for a plan that looks up in these tables.
-    pub fn with_lookups(plan: &StreamPlan, parallelism: usize, seed: u64, lookups: &Lookups) -> Result<Self> {
+    /// Likewise, for a plan that looks up in tables or calls functions of the user's. Connectors are of no concern.
+    pub fn within(plan: &StreamPlan, parallelism: usize, seed: u64, outside: &Outside) -> Result<Self> {
         let stages = cut(plan, parallelism).map_err(|error| internal("plan", error))?;
         let mut threads = Vec::with_capacity(parallelism);
         for thread in 0..parallelism {
             let owned = KeyGroupRange::of_thread(thread, parallelism);
             let mut playing = Vec::with_capacity(stages.stages.len());
             for stage in &stages.stages {
-                let chain = stage.chain(plan, owned, lookups).map_err(|error| internal("plan", error))?;
+                let chain = stage.chain(plan, owned, outside).map_err(|error| internal("plan", error))?;
                 let mut senders = 0;
                 let mut first_senders = Vec::with_capacity(stage.inputs.len());
                 for input in &stage.inputs {

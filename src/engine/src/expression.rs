@@ -18,8 +18,10 @@ use tidemill_plan::functions::casts;
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
 use crate::cast::Cast;
+use crate::function::{NoFunctions, UserFunctions};
 use crate::nested::{self, Nested, Operation};
 use crate::required::Required;
+use crate::user_call::UserCall;
 
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> =
     LazyLock::new(tidemill_plan::functions::scalar_functions);
@@ -39,13 +41,24 @@ pub enum BuildError {
     UnknownFunction(String),
     #[error("a LIKE escape character other than `\\` is not supported")]
     Escape,
+    #[error(transparent)]
+    UserFunction(#[from] Problem),
     #[error("failed to build an expression")]
     Build(#[from] DataFusionError),
 }
 
 impl Evaluator {
+    /// An expression that calls no functions of the user's.
     pub fn new(expression: &Expression, input: &Schema) -> Result<Self, BuildError> {
-        Ok(Self { physical: build(expression, input)? })
+        Self::with_functions(expression, input, &NoFunctions)
+    }
+
+    pub fn with_functions(
+        expression: &Expression,
+        input: &Schema,
+        functions: &dyn UserFunctions,
+    ) -> Result<Self, BuildError> {
+        Ok(Self { physical: build(expression, &Input { schema: input, functions })? })
     }
 
     #[cfg(test)]
@@ -63,7 +76,17 @@ impl Evaluator {
     }
 }
 
+/// What an expression is about.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    schema: &'a Schema,
+    functions: &'a dyn UserFunctions,
+}
+
 fn failed(operator: &str, physical: &Arc<dyn PhysicalExpr>, error: &DataFusionError) -> Problem {
+    if let Some(problem) = of_function(error) {
+        return Problem { object: operator.to_string(), ..problem.clone() };
+    }
     Problem {
         kind: ProblemKind::ExpressionFailed,
         object: operator.to_string(),
@@ -75,7 +98,17 @@ fn failed(operator: &str, physical: &Arc<dyn PhysicalExpr>, error: &DataFusionEr
     }
 }
 
-fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr>, BuildError> {
+/// What a function of the user's said.
+fn of_function(error: &DataFusionError) -> Option<&Problem> {
+    match error.find_root() {
+        DataFusionError::External(fault) => fault.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn build(expression: &Expression, of: &Input<'_>) -> Result<Arc<dyn PhysicalExpr>, BuildError> {
+    let input = of.schema;
+    let build = |inner: &Expression| build(inner, of);
     Ok(match expression {
         Expression::Column(place) => {
             let field = input.fields().get(*place).ok_or(BuildError::UnknownColumn(*place))?;
@@ -83,38 +116,37 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
         }
         Expression::Literal(value) => lit(scalar(value)),
         Expression::Binary { left, operator, right } => {
-            Arc::new(BinaryExpr::new(build(left, input)?, binary(*operator), build(right, input)?))
+            Arc::new(BinaryExpr::new(build(left)?, binary(*operator), build(right)?))
         }
-        Expression::Not(inner) => Arc::new(NotExpr::new(build(inner, input)?)),
-        Expression::Negative(inner) => Arc::new(NegativeExpr::new(build(inner, input)?)),
-        Expression::IsNull(inner) => Arc::new(IsNullExpr::new(build(inner, input)?)),
-        Expression::IsTrue(inner) => is_not_distinct_from(inner, true, input)?,
-        Expression::IsFalse(inner) => is_not_distinct_from(inner, false, input)?,
-        Expression::Cast { expression, to, or_null } if is_flinks(expression, to, input)? => {
-            Arc::new(Cast::new(build(expression, input)?, to.clone(), *or_null))
+        Expression::Not(inner) => Arc::new(NotExpr::new(build(inner)?)),
+        Expression::Negative(inner) => Arc::new(NegativeExpr::new(build(inner)?)),
+        Expression::IsNull(inner) => Arc::new(IsNullExpr::new(build(inner)?)),
+        Expression::IsTrue(inner) => is_not_distinct_from(build(inner)?, true),
+        Expression::IsFalse(inner) => is_not_distinct_from(build(inner)?, false),
+        // Casts whose rules are not Arrow's.
+        Expression::Cast { expression, to, or_null } if casts::is_flinks(&build(expression)?.data_type(input)?, to) => {
+            Arc::new(Cast::new(build(expression)?, to.clone(), *or_null))
         }
-        Expression::Cast { expression, to, or_null: false } => cast(build(expression, input)?, input, to.clone())?,
-        Expression::Cast { expression, to, or_null: true } => try_cast(build(expression, input)?, input, to.clone())?,
+        Expression::Cast { expression, to, or_null: false } => cast(build(expression)?, input, to.clone())?,
+        Expression::Cast { expression, to, or_null: true } => try_cast(build(expression)?, input, to.clone())?,
         Expression::Case { branches, otherwise } => {
             let mut when_then = Vec::with_capacity(branches.len());
             for (when, then) in branches {
-                when_then.push((build(when, input)?, build(then, input)?));
+                when_then.push((build(when)?, build(then)?));
             }
-            case(None, when_then, otherwise.as_ref().map(|inner| build(inner, input)).transpose()?)?
+            case(None, when_then, otherwise.as_deref().map(build).transpose()?)?
         }
         Expression::InList { expression, list, negated } => {
-            let list = list.iter().map(|value| build(value, input)).collect::<Result<_, _>>()?;
-            in_list(build(expression, input)?, list, negated, input)?
+            let list = list.iter().map(build).collect::<Result<_, _>>()?;
+            in_list(build(expression)?, list, negated, input)?
         }
         Expression::Like { escape: Some(escape), .. } if *escape != '\\' => return Err(BuildError::Escape),
         Expression::Like { expression, pattern, negated, escape: _ } => {
-            Arc::new(LikeExpr::new(*negated, false, build(expression, input)?, build(pattern, input)?))
+            Arc::new(LikeExpr::new(*negated, false, build(expression)?, build(pattern)?))
         }
-        Expression::Required { expression, column } => {
-            Arc::new(Required::new(build(expression, input)?, column.clone()))
-        }
+        Expression::Required { expression, column } => Arc::new(Required::new(build(expression)?, column.clone())),
         Expression::Field { expression, place } => {
-            let row = build(expression, input)?;
+            let row = build(expression)?;
             let returns = match row.data_type(input)? {
                 DataType::Struct(fields) if *place < fields.len() => fields[*place].data_type().clone(),
                 _ => return Err(BuildError::UnknownColumn(*place)),
@@ -122,35 +154,35 @@ fn build(expression: &Expression, input: &Schema) -> Result<Arc<dyn PhysicalExpr
             Arc::new(Nested::new(Operation::Field(*place), vec![row], returns))
         }
         Expression::Element { expression, index } => {
-            let nested = build(expression, input)?;
+            let nested = build(expression)?;
             let returns = nested::element_type(&nested.data_type(input)?)?;
-            Arc::new(Nested::new(Operation::Element, vec![nested, build(index, input)?], returns))
+            Arc::new(Nested::new(Operation::Element, vec![nested, build(index)?], returns))
         }
         Expression::Cardinality(inner) => {
-            Arc::new(Nested::new(Operation::Cardinality, vec![build(inner, input)?], DataType::Int32))
+            Arc::new(Nested::new(Operation::Cardinality, vec![build(inner)?], DataType::Int32))
         }
         Expression::Construct { of, parts } => {
-            let parts = parts.iter().map(|value| build(value, input)).collect::<Result<_, _>>()?;
+            let parts = parts.iter().map(build).collect::<Result<_, _>>()?;
             Arc::new(Nested::new(Operation::Construct, parts, of.clone()))
         }
         Expression::Call { function, arguments, returns } => {
             let implementation =
                 FUNCTIONS.get(function).ok_or_else(|| BuildError::UnknownFunction(function.clone()))?;
-            let arguments = arguments.iter().map(|value| build(value, input)).collect::<Result<_, _>>()?;
+            let arguments = arguments.iter().map(build).collect::<Result<_, _>>()?;
             let field = Arc::new(Field::new(function, returns.clone(), true));
             let options = Arc::new(ConfigOptions::default());
             Arc::new(ScalarFunctionExpr::new(function, implementation.clone(), arguments, field, options))
         }
+        Expression::UserCall { function, arguments, returns } => {
+            let arguments = arguments.iter().map(build).collect::<Result<_, _>>()?;
+            let found = of.functions.find(function)?;
+            Arc::new(UserCall::new(function.clone(), found, arguments, returns.clone()))
+        }
     })
 }
 
-/// Whether a cast has rules that are not Arrow's.
-fn is_flinks(inner: &Expression, to: &DataType, input: &Schema) -> Result<bool, BuildError> {
-    Ok(casts::is_flinks(&build(inner, input)?.data_type(input)?, to))
-}
-
-fn is_not_distinct_from(inner: &Expression, value: bool, input: &Schema) -> Result<Arc<dyn PhysicalExpr>, BuildError> {
-    Ok(Arc::new(BinaryExpr::new(build(inner, input)?, Operator::IsNotDistinctFrom, lit(value))))
+fn is_not_distinct_from(inner: Arc<dyn PhysicalExpr>, value: bool) -> Arc<dyn PhysicalExpr> {
+    Arc::new(BinaryExpr::new(inner, Operator::IsNotDistinctFrom, lit(value)))
 }
 
 fn binary(operator: BinaryOperator) -> Operator {

@@ -10,7 +10,8 @@
 //!   the only module that names timely; [`driver`] runs the same operators single-threaded and deterministically.
 //! - **Stages** ([`stages`]): the plan is cut where rows change threads; all operators of a stage are one chain that
 //!   hands batches on by plain calls.
-//! - **Connectors** ([`connector`]) live elsewhere and never block an engine thread.
+//! - **Connectors** ([`connector`]) live elsewhere and never block an engine thread. So does what runs the user's
+//!   functions ([`function`]); both come in as [`outside::Outside`].
 //!
 //! This crate must never name a broker or Kubernetes.
 
@@ -20,11 +21,13 @@ pub mod connector;
 pub mod driver;
 pub mod element;
 pub mod expression;
+pub mod function;
 pub mod hash;
 pub mod lookup;
 mod nested;
 pub mod operator;
 pub mod operators;
+pub mod outside;
 pub mod stages;
 pub mod state;
 pub mod watermark;
@@ -41,5 +44,6 @@ mod restore;
 mod rows;
 mod run;
 mod timely_adapter;
+mod user_call;
 
 pub use run::run;

@@ -19,8 +19,8 @@ use tokio::runtime::Runtime;
 use crate::checkpoint::{Claims, Collector, CommitJob, Committers, Parts, Uploads};
 use crate::connector::{Connectors, Result, Sink, Source, Split, TaskContext};
 use crate::discovery::{self, Discovered};
-use crate::lookup::Lookups;
 use crate::operator::internal;
+use crate::outside::Outside;
 use crate::progress::Board;
 use crate::restore::{Places, Restored, restore};
 use crate::stages::{Stages, cut};
@@ -37,7 +37,7 @@ pub struct Job {
     pub stages: Stages,
     pub sources: Vec<OpenSource>,
     pub sinks: Vec<Arc<OpenSink>>,
-    pub lookups: Lookups,
+    pub outside: Outside,
     /// The groups whose sources wait for each other.
     pub alignments: Vec<AlignmentGroup>,
     pub restored: Restored,
@@ -124,7 +124,7 @@ impl Job {
 pub fn run(
     listener: TcpListener,
     start: EngineStart,
-    connectors: Connectors,
+    outside: Outside,
     commands: Receiver<EngineCommand>,
     events: impl Fn(EngineEvent) + Send + Sync + 'static,
 ) -> Result<()> {
@@ -137,7 +137,7 @@ pub fn run(
         .map_err(|error| internal("engine", error))?;
     let store = tidemill_storage::open(&start.job.storage)?;
     let (parts, receiver) = Parts::new();
-    let job = Arc::new(open(&start, &connectors, &store, &runtime, parts, events.clone())?);
+    let job = Arc::new(open(&start, outside, &store, &runtime, parts, events.clone())?);
 
     let handshake = Handshake::new(&start.job.application.uid, &start.job.version, start.incarnation, start.worker);
     let sockets = timely_adapter::connect(&listener, &start.peers, handshake)?;
@@ -206,7 +206,7 @@ fn attend(
             reported = Instant::now();
             let mut progress = job.shared.board.sum();
             progress.problems.extend(job.sources.iter().filter_map(|source| source.discovered.problem()));
-            progress.problems.extend(job.lookups.problems());
+            progress.problems.extend(job.outside.lookups.problems());
             progress.problems.extend(storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone());
             events(EngineEvent::Progress(progress));
         }
@@ -215,7 +215,7 @@ fn attend(
 
 fn open(
     start: &EngineStart,
-    connectors: &Connectors,
+    mut outside: Outside,
     store: &Arc<dyn ObjectStore>,
     runtime: &Runtime,
     parts: Parts,
@@ -226,7 +226,7 @@ fn open(
     let stages = cut(&plan, start.job.parallelism()).map_err(|error| internal("plan", error))?;
     let mut sources = Vec::new();
     let mut sinks = Vec::new();
-    let mut lookups = Lookups::default();
+    let Outside { connectors, lookups, .. } = &mut outside;
     for (node, planned) in plan.nodes.iter().enumerate() {
         let context = context(start, planned);
         match &planned.kind {
@@ -258,6 +258,7 @@ fn open(
             NodeKind::Calc(_)
             | NodeKind::Expand(_)
             | NodeKind::Unnest(_)
+            | NodeKind::Correlate(_)
             | NodeKind::AssignWindows(_)
             | NodeKind::WindowAggregate(_)
             | NodeKind::GroupAggregate(_)
@@ -274,7 +275,7 @@ fn open(
             | NodeKind::Union => {}
         }
     }
-    let places = places(&plan, &stages, &lookups, start)?;
+    let places = places(&plan, &stages, &outside, start)?;
     let stateful = places.layouts.len();
     let restored = match &start.restore {
         None => Restored::default(),
@@ -302,7 +303,7 @@ fn open(
         built: AtomicUsize::new(0),
     };
     let alignments = alignments(&plan);
-    Ok(Job { plan, stages, sources, sinks, lookups, alignments, restored, shared, stateful })
+    Ok(Job { plan, stages, sources, sinks, outside, alignments, restored, shared, stateful })
 }
 
 /// The groups of the plan's sources; each hears of its members as often as the one that wants it most.
@@ -357,10 +358,10 @@ fn connector<'a>(
 }
 
 /// What the plan has places for, found by building its chains once.
-fn places(plan: &StreamPlan, stages: &Stages, lookups: &Lookups, start: &EngineStart) -> Result<Places> {
+fn places(plan: &StreamPlan, stages: &Stages, outside: &Outside, start: &EngineStart) -> Result<Places> {
     let mut layouts = std::collections::BTreeMap::new();
     for stage in &stages.stages {
-        let chain = stage.chain(plan, KeyGroupRange::ALL, lookups).map_err(|error| internal("plan", error))?;
+        let chain = stage.chain(plan, KeyGroupRange::ALL, outside).map_err(|error| internal("plan", error))?;
         layouts.extend(chain.layouts().map(|(uid, layout)| (uid.to_string(), layout)));
     }
     let sources: BTreeSet<String> = plan.sources().map(|(node, _)| node.uid.clone()).collect();

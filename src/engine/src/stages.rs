@@ -4,9 +4,9 @@
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{Changelog, JoinOn, NodeKind, PlanNode, StreamPlan};
 
-use crate::lookup::Lookups;
 use crate::operator::Chain;
 use crate::operators::{self, Spec};
+use crate::outside::Outside;
 
 /// A plan, cut into stages; every stage's inputs stand before it.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,6 +140,7 @@ fn partitioning(kind: &NodeKind) -> Option<Keys> {
         | NodeKind::Calc(_)
         | NodeKind::Expand(_)
         | NodeKind::Unnest(_)
+        | NodeKind::Correlate(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::LookupJoin(_)
         | NodeKind::Union => None,
@@ -234,14 +235,13 @@ impl Stage {
         }
     }
 
-    /// The stage's operators, for the thread that owns the key groups `owned`. `lookups` are the tables that rows are
-    /// looked up in.
-    pub fn chain(&self, plan: &StreamPlan, owned: KeyGroupRange, lookups: &Lookups) -> Result<Chain, BuildError> {
+    /// The stage's operators, for the thread that owns the key groups `owned`.
+    pub fn chain(&self, plan: &StreamPlan, owned: KeyGroupRange, outside: &Outside) -> Result<Chain, BuildError> {
         let mut links = Vec::with_capacity(self.links.len());
         for link in &self.links {
             let node = &plan.nodes[link.node];
             let inputs: Vec<&PlanNode> = plan.inputs(node).collect();
-            let spec = Spec { node, inputs: &inputs, part: link.part, owned, lookup: lookups.of(&node.uid) };
+            let spec = Spec { node, inputs: &inputs, part: link.part, owned, outside };
             let operator =
                 operators::build(&spec).map_err(|reason| BuildError::Operator { uid: node.uid.clone(), reason })?;
             links.push((node.uid.clone(), operator));

@@ -12,8 +12,8 @@ use common::joins::joined;
 use ordering::{KEY, Row, TIME, VALUE, batch, changes, input_schema, plan, row, schema_with, shown};
 use tidemill_engine::driver::Driver;
 use tidemill_engine::element::{Element, Watermark};
-use tidemill_engine::lookup::Lookups;
 use tidemill_engine::operator::{Chain, Output};
+use tidemill_engine::outside::Outside;
 use tidemill_engine::stages::cut;
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{
@@ -26,7 +26,7 @@ use tidemill_plan::{
 fn chain(plan: &StreamPlan, parallelism: usize) -> Chain {
     let stages = cut(plan, parallelism).unwrap();
     let stage = stages.stages.iter().find(|stage| !stage.links.is_empty()).unwrap();
-    stage.chain(plan, KeyGroupRange::ALL, &Lookups::default()).unwrap()
+    stage.chain(plan, KeyGroupRange::ALL, &Outside::default()).unwrap()
 }
 
 /// `rows` for some rows, the watermark's time for a watermark.

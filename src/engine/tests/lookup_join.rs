@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use tidemill_engine::connector::{Lookup, Result};
 use tidemill_engine::driver::Driver;
 use tidemill_engine::element::Element;
-use tidemill_engine::lookup::Lookups;
+use tidemill_engine::outside::Outside;
 use tidemill_plan::{Change, Changelog, JoinKey, JoinKind, JoinOn, LookupJoin, NodeKind, Sink, Source, StreamPlan};
 
 struct Rows(Mutex<Vec<RecordBatch>>);
@@ -51,13 +51,13 @@ fn plan(join: &LookupJoin, changelog: &Changelog) -> StreamPlan {
     }
 }
 
-fn opened(join: &LookupJoin, rows: &[Changed]) -> Lookups {
+fn opened(join: &LookupJoin, rows: &[Changed]) -> Outside {
     // In two batches, as from two files.
     let (one, other) = rows.split_at(rows.len() / 2);
     let batches = [one, other].map(|rows| batch(rows, &Changelog::Append)).to_vec();
-    let mut lookups = Lookups::default();
-    lookups.open("join", join, Arc::new(Rows(Mutex::new(batches)))).unwrap();
-    lookups
+    let mut outside = Outside::default();
+    outside.lookups.open("join", join, Arc::new(Rows(Mutex::new(batches)))).unwrap();
+    outside
 }
 
 /// The rows that are left of changes.
@@ -87,7 +87,7 @@ fn check(seed: u64) {
     let (left, right) = (random_changes(&mut random, takes_back), random_changes(&mut random, false));
     let parallelism = random.random_range(1..4);
     let plan = plan(&join, &changelog);
-    let mut driver = Driver::with_lookups(&plan, parallelism, seed, &opened(&join, &right)).unwrap();
+    let mut driver = Driver::within(&plan, parallelism, seed, &opened(&join, &right)).unwrap();
     let mut rest = &left[..];
     while !rest.is_empty() {
         let (first, others) = rest.split_at(random.random_range(1..=rest.len().min(40)));
@@ -116,7 +116,7 @@ fn many_matches_come_in_several_batches_and_in_order() {
     let right: Vec<Changed> = (0..20_000).map(|value| (Some(value % 2), value, Change::Insert)).collect();
     let join = join(JoinKind::Left);
     let plan = plan(&join, &Changelog::Append);
-    let mut driver = Driver::with_lookups(&plan, 1, 1, &opened(&join, &right)).unwrap();
+    let mut driver = Driver::within(&plan, 1, 1, &opened(&join, &right)).unwrap();
     let left = [(Some(1), 1, Change::Insert), (Some(7), 2, Change::Insert), (Some(0), 3, Change::Insert)];
     driver.feed(0, 0, Element::Batch(batch(&left, &Changelog::Append))).unwrap();
     driver.end_epoch().unwrap();
@@ -130,12 +130,12 @@ fn many_matches_come_in_several_batches_and_in_order() {
 
 #[test]
 fn plans_that_cannot_be_run_are_refused() {
-    let refused = |join: &LookupJoin, lookups: &Lookups| {
+    let refused = |join: &LookupJoin, outside: &Outside| {
         let plan = plan(join, &Changelog::Append);
-        Driver::with_lookups(&plan, 1, 1, lookups).err().expect("it is refused").message
+        Driver::within(&plan, 1, 1, outside).err().expect("it is refused").message
     };
     let inner = join(JoinKind::Inner);
-    assert!(refused(&inner, &Lookups::default()).contains("its table is not open"));
+    assert!(refused(&inner, &Outside::default()).contains("its table is not open"));
     let full = join(JoinKind::Full);
     assert!(refused(&full, &opened(&full, &[])).contains("inner or left, not Full"));
 }

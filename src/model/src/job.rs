@@ -21,6 +21,9 @@ pub struct JobSpec {
     /// The streaming plan, a `tidemill_plan::StreamPlan` as JSON. It is opaque here so that the words stay free of
     /// the types of the data plane.
     pub plan: serde_json::Value,
+    /// The WebAssembly modules whose functions the plan calls: in Base64, by SHA-256 in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub modules: BTreeMap<String, String>,
     pub storage: StorageSpec,
     pub checkpoint: CheckpointSpec,
     #[serde(default)]

@@ -209,7 +209,7 @@ impl Index {
 
     fn naming_config_map(&self, map: &PartialObjectMeta<ConfigMap>) -> Vec<ObjectRef<Application>> {
         let name = map.name_any();
-        self.matching(map.namespace(), |app| compile::config_map_name(app) == Some(name.as_str()))
+        self.matching(map.namespace(), |app| compile::config_map_names(app).contains(name.as_str()))
     }
 
     fn concerned_by_snapshot(&self, snapshot: &ApplicationSnapshot) -> Vec<ObjectRef<Application>> {

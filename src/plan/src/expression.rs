@@ -69,6 +69,23 @@ pub enum Expression {
         arguments: Vec<Expression>,
         returns: DataType,
     },
+    /// A scalar function of the user's. The arguments have the types that its export says.
+    UserCall {
+        function: UserFunction,
+        arguments: Vec<Expression>,
+        returns: DataType,
+    },
+}
+
+/// A function of the user's, in a WebAssembly module that comes with the job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserFunction {
+    /// What the SQL calls it, for display.
+    pub name: String,
+    /// SHA-256 of the module, in hexadecimal digits.
+    pub module: String,
+    /// The name of the module's export, which says what the function takes and gives.
+    pub export: String,
 }
 
 /// A constant.

@@ -24,11 +24,11 @@ pub use aggregate::{
     WindowAggregate, WindowOutput, Windows,
 };
 pub use changelog::{CHANGE, Change, Changelog};
-pub use expression::{BinaryOperator, Expression, Literal};
+pub use expression::{BinaryOperator, Expression, Literal, UserFunction};
 pub use join::{IntervalJoin, Join, JoinKey, JoinKind, JoinOn, JoinTimes, LookupJoin, TemporalJoin};
 pub use nodes::{
-    Alignment, Calc, Expand, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan, Table,
-    Unnest, Watermark,
+    Alignment, Calc, Correlate, Expand, Fields, Input, NamedExpression, NodeKind, PlanNode, Sink, Source, StreamPlan,
+    Table, Unnest, Watermark,
 };
 pub use pattern::{AfterMatch, MatchRecognize, Measure, Pattern, PatternExpression, Position, Reference, Variable};
 pub use rank::{Deduplicate, Keep, Limit, Normalize, Rank, RankEmit, Sort, SortKey};

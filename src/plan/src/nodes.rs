@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AssignWindows, CHANGE, Changelog, Deduplicate, Expression, GroupAggregate, IntervalJoin, Join, JoinKind, Limit,
-    LookupJoin, MatchRecognize, Normalize, Over, Rank, Sort, TemporalJoin, WindowAggregate,
+    LookupJoin, MatchRecognize, Normalize, Over, Rank, Sort, TemporalJoin, UserFunction, WindowAggregate,
 };
 
 /// The columns of a node's output.
@@ -47,6 +47,7 @@ pub enum NodeKind {
     Calc(Calc),
     Expand(Expand),
     Unnest(Unnest),
+    Correlate(Correlate),
     AssignWindows(AssignWindows),
     WindowAggregate(WindowAggregate),
     GroupAggregate(GroupAggregate),
@@ -151,6 +152,16 @@ pub struct Unnest {
     pub kind: JoinKind,
     /// Whether an INT column with the element's number, from 1, comes last.
     pub with_ordinality: bool,
+}
+
+/// Puts every row out once for each row that a table function gives for it, with that row's columns behind its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Correlate {
+    pub function: UserFunction,
+    /// The columns that the function is called with, which have the types that its export says.
+    pub arguments: Vec<usize>,
+    /// Inner, or left: then a row for which the function gives none comes once, with NULLs.
+    pub kind: JoinKind,
 }
 
 /// Writes a table. The input's columns are the table's, in table order, without metadata that is only read.

@@ -1,8 +1,45 @@
-//! Tables as the outside describes them: an Application's Streams, by the SQL text of their columns.
+//! What a text may use without creating it, as the outside describes it: tables, which are an Application's Streams, by
+//! the SQL text of their columns; and modules of user functions.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+/// All that a text may use without creating it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Catalog<'a> {
+    pub tables: &'a [TableDefinition],
+    /// What CREATE FUNCTION can be asked for.
+    pub modules: &'a [FunctionModule],
+}
+
+/// A module of user functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionModule {
+    /// What the text calls it: a class after AS, or a file after USING.
+    pub name: String,
+    /// The function that is meant where the text says a class; none for the module's only one.
+    pub function: Option<String>,
+    pub module: tidemill_functions::Module,
+}
+
+impl<'a> From<&'a [TableDefinition]> for Catalog<'a> {
+    fn from(tables: &'a [TableDefinition]) -> Self {
+        Self { tables, modules: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<TableDefinition>> for Catalog<'a> {
+    fn from(tables: &'a Vec<TableDefinition>) -> Self {
+        tables.as_slice().into()
+    }
+}
+
+impl<'a, const N: usize> From<&'a [TableDefinition; N]> for Catalog<'a> {
+    fn from(tables: &'a [TableDefinition; N]) -> Self {
+        tables.as_slice().into()
+    }
+}
 
 /// A table that SQL may use without `CREATE TABLE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub(crate) fn only_grows(kind: &NodeKind, inputs: bool) -> bool {
         NodeKind::Calc(_)
         | NodeKind::Expand(_)
         | NodeKind::Unnest(_)
+        | NodeKind::Correlate(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::LookupJoin(_)
         | NodeKind::Limit(_)

@@ -13,6 +13,7 @@ use crate::changelog::read_as;
 use crate::optimise::is_left_only;
 use crate::relation::Field;
 use crate::types::{self, INTERVAL, TIMESTAMP, timestamp_ltz};
+use crate::user;
 
 /// Everything that is wrong with a plan; empty for a sound one.
 pub(crate) fn violations(plan: &StreamPlan) -> Vec<String> {
@@ -93,6 +94,12 @@ fn of_node(node: &PlanNode, inputs: &[&Schema]) -> Result<(), String> {
         (NodeKind::Union, [_, ..]) => inputs.iter().try_for_each(|input| same(&types, &all(input))),
         // What these make of a row is known to their own rules only.
         (NodeKind::Unnest(_), [_]) => Ok(()),
+        (NodeKind::Correlate(correlate), [input]) => {
+            let (parameters, results) = user::types_of(&correlate.function)?;
+            let arguments = correlate.arguments.iter().map(|place| column(input, *place));
+            same(&parameters, &arguments.collect::<Result<Vec<_>, _>>()?)?;
+            same(&types, &[all(input), results].concat())
+        }
         (NodeKind::MatchRecognize(matches), [input]) => same(&types, &matched(matches, input)?),
         (NodeKind::Sink(_), [input]) => same(&types, &all(input)),
         _ => Err(format!("has {} inputs", inputs.len())),
@@ -251,6 +258,12 @@ pub(crate) fn type_of(expression: &Expression, input: &Schema) -> Result<DataTyp
         | Expression::Cardinality(_)
         | Expression::Construct { .. } => nested_type(expression, &of),
         Expression::Call { function, arguments, returns } => call_type(function, arguments, returns, input),
+        Expression::UserCall { function, arguments, returns } => {
+            let types = arguments.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+            let (parameters, results) = user::types_of(function)?;
+            same(&parameters, &types)?;
+            same(&results, std::slice::from_ref(returns)).map(|()| returns.clone())
+        }
     }
 }
 

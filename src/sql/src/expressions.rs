@@ -25,9 +25,9 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
         }
         Expression::InList { expression, list, .. } => std::iter::once(&**expression).chain(list).collect(),
         Expression::Like { expression, pattern, .. } => vec![expression, pattern],
-        Expression::Construct { parts: inner, .. } | Expression::Call { arguments: inner, .. } => {
-            inner.iter().collect()
-        }
+        Expression::Construct { parts: inner, .. }
+        | Expression::Call { arguments: inner, .. }
+        | Expression::UserCall { arguments: inner, .. } => inner.iter().collect(),
     }
 }
 
@@ -74,6 +74,11 @@ pub(crate) fn with_children(expression: &Expression, each: &dyn Fn(&Expression) 
             Expression::Construct { of: of.clone(), parts: parts.iter().map(each).collect() }
         }
         Expression::Call { function, arguments, returns } => Expression::Call {
+            function: function.clone(),
+            arguments: arguments.iter().map(each).collect(),
+            returns: returns.clone(),
+        },
+        Expression::UserCall { function, arguments, returns } => Expression::UserCall {
             function: function.clone(),
             arguments: arguments.iter().map(each).collect(),
             returns: returns.clone(),

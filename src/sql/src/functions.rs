@@ -33,7 +33,8 @@ pub fn reference() -> String {
 
 const HEAD: &str = "# Functions\n\n\
     Names, arguments, results and NULLs are those of Flink SQL. A call that fits none of these is refused with its place in the\n\
-    text. Unless a line says otherwise, a function gives NULL where an argument is NULL.\n\n\
+    text. Unless a line says otherwise, a function gives NULL where an argument is NULL. Functions of your own come in by\n\
+    CREATE FUNCTION, from WebAssembly modules: see [examples/functions](../../examples/functions).\n\n\
     Written by `UPDATE_FUNCTIONS=1 cargo test -p tidemill-sql --test functions`; that test tells when it is old.\n";
 
 fn row((_, usage, line): &(&str, &str, &str)) -> (String, String) {

@@ -36,10 +36,11 @@ mod statement;
 mod table;
 mod tokens;
 mod types;
+mod user;
 mod watermark_options;
 mod zone;
 
-pub use catalog::{ColumnDefinition, ColumnKind, TableDefinition, WatermarkDefinition};
+pub use catalog::{Catalog, ColumnDefinition, ColumnKind, FunctionModule, TableDefinition, WatermarkDefinition};
 pub use error::{Place, SqlError, Warning};
 pub use look::Stage;
 
@@ -57,11 +58,13 @@ pub struct Compiled {
     pub tables_read: BTreeSet<String>,
     /// Names of the catalog's tables that the plan writes.
     pub tables_written: BTreeSet<String>,
+    /// Digests of the modules that functions of the text are in.
+    pub modules: BTreeSet<String>,
 }
 
-/// Plans a text of Flink SQL. `catalog` holds the tables that it may use without creating them.
-pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlError> {
-    let script = session::read(text, catalog)?;
+/// Plans a text of Flink SQL. `catalog` holds the tables that it may use without creating them, and perhaps modules.
+pub fn compile<'a>(text: &str, catalog: impl Into<Catalog<'a>>) -> Result<Compiled, SqlError> {
+    let script = session::read(text, catalog.into())?;
     let plan = lower::lower(&script)?;
     debug_assert_eq!(check::violations(&plan), Vec::<String>::new());
     Ok(Compiled {
@@ -69,13 +72,14 @@ pub fn compile(text: &str, catalog: &[TableDefinition]) -> Result<Compiled, SqlE
         warnings: script.warnings,
         tables_read: script.tables_read,
         tables_written: script.tables_written,
+        modules: script.modules,
     })
 }
 
 /// What a text asks to be shown by EXPLAIN, DESCRIBE and SHOW CREATE; the whole plan if it asks for nothing. Without
 /// `stages`, EXPLAIN shows all of a plan, and the whole plan is what runs.
-pub fn look(text: &str, catalog: &[TableDefinition], stages: &[Stage]) -> Result<String, SqlError> {
-    session::look(text, catalog, stages)
+pub fn look<'a>(text: &str, catalog: impl Into<Catalog<'a>>, stages: &[Stage]) -> Result<String, SqlError> {
+    session::look(text, catalog.into(), stages)
 }
 
 /// The columns that a query gives, as name and SQL type, in a text of definitions (tables, views, settings).

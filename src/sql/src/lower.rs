@@ -297,6 +297,7 @@ fn stem(kind: &NodeKind) -> &'static str {
         NodeKind::Calc(_) => "calc",
         NodeKind::Expand(_) => "expand",
         NodeKind::Unnest(_) => "unnest",
+        NodeKind::Correlate(_) => "correlate",
         NodeKind::AssignWindows(_) => "windows",
         NodeKind::WindowAggregate(_) => "window",
         NodeKind::GroupAggregate(_) => "group",

@@ -200,7 +200,7 @@ pub(crate) fn conjunction(conditions: Vec<Expression>) -> Option<Expression> {
 pub(crate) fn is_fallible(expression: &Expression) -> bool {
     let here = match expression {
         Expression::Cast { or_null, .. } => !or_null,
-        Expression::Required { .. } => true,
+        Expression::Required { .. } | Expression::UserCall { .. } => true,
         Expression::Binary { operator, .. } => matches!(operator, BinaryOperator::Divide | BinaryOperator::Modulo),
         _ => false,
     };

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::{Location, Span};
 use tidemill_plan::Watermark;
 
 use crate::bind::near;
-use crate::catalog::TableDefinition;
+use crate::catalog::Catalog;
 use crate::definition::{self, Defined};
 use crate::error::{Place, Result, SqlError, Warning};
 use crate::hints::{Hints, Lifetimes};
@@ -21,6 +21,7 @@ use crate::settings::Settings;
 use crate::statement::{self, CreateTable, CreateView, Insert, Placed, Statement, TableName};
 use crate::table::Table;
 use crate::tokens;
+use crate::user::UserFunctions;
 
 /// What a text comes to.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Script {
     pub warnings: Vec<Warning>,
     pub tables_read: BTreeSet<String>,
     pub tables_written: BTreeSet<String>,
+    pub modules: BTreeSet<String>,
 }
 
 /// Rows with the table's stored columns, in the table's order.
@@ -41,12 +43,12 @@ pub(crate) struct Inserted {
     pub span: Span,
 }
 
-pub(crate) fn read(text: &str, catalog: &[TableDefinition]) -> Result<Script> {
+pub(crate) fn read(text: &str, catalog: Catalog<'_>) -> Result<Script> {
     executed(text, catalog, None)?.finish(text)
 }
 
 /// What a text asks to be shown; the stages of its whole plan if it asks for nothing.
-pub(crate) fn look(text: &str, catalog: &[TableDefinition], stages: &[Stage]) -> Result<String> {
+pub(crate) fn look(text: &str, catalog: Catalog<'_>, stages: &[Stage]) -> Result<String> {
     let mut session = executed(text, catalog, Some(stages))?;
     if session.answers.is_empty() {
         let script = session.finish(text)?;
@@ -62,7 +64,7 @@ pub(crate) fn look(text: &str, catalog: &[TableDefinition], stages: &[Stage]) ->
 }
 
 /// Runs the statements of a text. With `stages`, statements for looking at are answered.
-fn executed<'a>(text: &str, catalog: &'a [TableDefinition], stages: Option<&[Stage]>) -> Result<Session<'a>> {
+fn executed<'a>(text: &str, catalog: Catalog<'a>, stages: Option<&[Stage]>) -> Result<Session<'a>> {
     let (statements, hints) = tokens::statements(text)?;
     let (hints, warnings) = Hints::read(&hints)?;
     let mut session = Session::new(catalog, hints, warnings);
@@ -78,7 +80,7 @@ fn executed<'a>(text: &str, catalog: &'a [TableDefinition], stages: Option<&[Sta
 
 /// The columns of a query behind a text of definitions.
 pub(crate) fn columns(definitions: &str, query: &str) -> Result<Vec<Field>> {
-    let mut session = executed(definitions, &[], None)?;
+    let mut session = executed(definitions, Catalog::default(), None)?;
     let (statements, hints) = tokens::statements(query)?;
     (session.hints, _) = Hints::read(&hints)?;
     let mut fields = Vec::new();
@@ -92,8 +94,9 @@ pub(crate) fn columns(definitions: &str, query: &str) -> Result<Vec<Field>> {
 type ReadWith = (BTreeMap<String, String>, Option<Watermark>);
 
 struct Session<'a> {
-    catalog: &'a [TableDefinition],
+    catalog: Catalog<'a>,
     hints: Hints,
+    functions: UserFunctions,
     tables: BTreeMap<String, Rc<Table>>,
     /// How the tables of the text were created.
     created: BTreeMap<String, CreateTable>,
@@ -118,10 +121,11 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(catalog: &'a [TableDefinition], hints: Hints, warnings: Vec<Warning>) -> Self {
+    fn new(catalog: Catalog<'a>, hints: Hints, warnings: Vec<Warning>) -> Self {
         Self {
             catalog,
             hints,
+            functions: UserFunctions::default(),
             tables: BTreeMap::new(),
             created: BTreeMap::new(),
             read_with: RefCell::default(),
@@ -156,6 +160,11 @@ impl<'a> Session<'a> {
         match placed.statement {
             Statement::CreateTable(create) => outside_set("CREATE TABLE").and_then(|()| self.create_table(&create)),
             Statement::CreateView(create) => outside_set("CREATE VIEW").and_then(|()| self.create_view(&create)),
+            Statement::CreateFunction(create) => {
+                outside_set("CREATE FUNCTION")?;
+                self.functions.create(&create, self.catalog.modules)
+            }
+            Statement::DropFunction(drop) => outside_set("DROP").and_then(|()| self.functions.drop(&drop)),
             Statement::Drop(drop) => outside_set("DROP").and_then(|()| self.drop(&drop)),
             Statement::Set(set) => outside_set("SET").and_then(|()| self.set(&set)),
             Statement::Insert(insert) => self.insert(&insert),
@@ -205,6 +214,7 @@ impl<'a> Session<'a> {
             warnings: Vec::new(),
             tables_read: BTreeSet::new(),
             tables_written: BTreeSet::new(),
+            modules: BTreeSet::new(),
         };
         let all: &[Stage] = if stages.is_empty() { &Stage::ALL } else { &stages };
         self.answers.push(look::plan(&script, all, details)?);
@@ -262,7 +272,7 @@ impl<'a> Session<'a> {
         if self.views.contains_key(&name.name) {
             return Err(SqlError::new(name.span, format!("`{}` is a view", name.name), "name a table"));
         }
-        match self.catalog.iter().find(|table| table.name == name.name) {
+        match self.catalog.tables.iter().find(|table| table.name == name.name) {
             Some(definition) => definition::written(definition),
             None => Err(self.unknown(&name.name, name.span)),
         }
@@ -296,7 +306,7 @@ impl<'a> Session<'a> {
     /// A temporary table or view hides one of the catalog.
     fn is_new(&self, name: &TableName, temporary: bool, if_not_exists: bool) -> Result<bool> {
         let created = self.tables.contains_key(&name.name) || self.views.contains_key(&name.name);
-        let in_catalog = self.catalog.iter().any(|table| table.name == name.name);
+        let in_catalog = self.catalog.tables.iter().any(|table| table.name == name.name);
         if !created && (!in_catalog || temporary) {
             return Ok(true);
         }
@@ -346,7 +356,7 @@ impl<'a> Session<'a> {
         if let Some(table) = self.loaded.borrow().get(name) {
             return Ok(table.clone());
         }
-        let Some(definition) = self.catalog.iter().find(|table| table.name == name) else {
+        let Some(definition) = self.catalog.tables.iter().find(|table| table.name == name) else {
             return Err(self.unknown(name, span));
         };
         let Defined { table, warnings } = definition::define_from_catalog(definition)?;
@@ -358,7 +368,7 @@ impl<'a> Session<'a> {
 
     fn unknown(&self, name: &str, span: Span) -> SqlError {
         let created = self.tables.keys().chain(self.views.keys()).map(String::as_str);
-        let all: Vec<&str> = created.chain(self.catalog.iter().map(|table| table.name.as_str())).collect();
+        let all: Vec<&str> = created.chain(self.catalog.tables.iter().map(|table| table.name.as_str())).collect();
         let remedy = match near(name, all.iter().copied()).first() {
             Some(near) => format!("did you mean `{near}`"),
             None if all.is_empty() => "create it, or name a Stream in the Application".to_string(),
@@ -391,11 +401,16 @@ impl<'a> Session<'a> {
             warnings: self.warnings.into_inner(),
             tables_read: self.read.into_inner(),
             tables_written: self.written,
+            modules: self.functions.modules().map(str::to_string).collect(),
         })
     }
 }
 
 impl Tables for Session<'_> {
+    fn functions(&self) -> UserFunctions {
+        self.functions.clone()
+    }
+
     fn lifetimes(&self, select: Span) -> Option<&Lifetimes> {
         self.hints.lifetimes(select)
     }

@@ -202,6 +202,7 @@ impl Laid<'_> {
             }
             NodeKind::MatchRecognize(_) => BTreeSet::new(),
             NodeKind::Unnest(_)
+            | NodeKind::Correlate(_)
             | NodeKind::Over(_)
             | NodeKind::LookupJoin(_)
             | NodeKind::Rank(_)

@@ -1,23 +1,45 @@
 //! Runs the cases of `tests/plans`: `NAME.sql` must give the plan in `NAME.plan`, or the error in `NAME.err`; what
-//! `look_NAME.sql` asks to be shown must be `look_NAME.look`. Tables come from `catalog.json` beside it. `UPDATE_PLANS=1 cargo test -p tidemill-sql --test plans` writes the files anew;
+//! `look_NAME.sql` asks to be shown must be `look_NAME.look`. Tables come from `catalog.json` beside it, functions of the
+//! user's from `module.wat`: by the file `module.wasm`, or one by the class `com.example.CountChar`. `UPDATE_PLANS=1 cargo test -p tidemill-sql --test plans` writes the files anew;
 //! read the difference before committing it.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidemill_sql::{TableDefinition, compile, explain, look};
+use tidemill_functions::Module;
+use tidemill_sql::{Catalog, FunctionModule, TableDefinition, compile, explain, look};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/plans")
 }
 
-fn catalog() -> Vec<TableDefinition> {
-    serde_json::from_str(&fs::read_to_string(folder().join("catalog.json")).unwrap()).unwrap()
+/// What all cases may use.
+struct Given {
+    tables: Vec<TableDefinition>,
+    modules: Vec<FunctionModule>,
+}
+
+impl Given {
+    fn read() -> Self {
+        let tables = serde_json::from_str(&fs::read_to_string(folder().join("catalog.json")).unwrap()).unwrap();
+        let module = Module::read(&wat::parse_file(folder().join("module.wat")).unwrap()).unwrap();
+        let named = |name: &str, function: Option<&str>| FunctionModule {
+            name: name.to_string(),
+            function: function.map(str::to_string),
+            module: module.clone(),
+        };
+        let modules = vec![named("module.wasm", None), named("com.example.CountChar", Some("count_char"))];
+        Self { tables, modules }
+    }
+
+    fn catalog(&self) -> Catalog<'_> {
+        Catalog { tables: &self.tables, modules: &self.modules }
+    }
 }
 
 /// What a case gives, and the ending of the file that it belongs into.
-fn outcome(case: &Path, sql: &str, catalog: &[TableDefinition]) -> (&'static str, String) {
+fn outcome(case: &Path, sql: &str, catalog: Catalog<'_>) -> (&'static str, String) {
     if case.file_name().is_some_and(|name| name.to_string_lossy().starts_with("look_")) {
         return match look(sql, catalog, &[]) {
             Ok(shown) => ("look", shown),
@@ -43,10 +65,10 @@ fn cases() -> Vec<PathBuf> {
 
 #[test]
 fn every_case_gives_its_plan_or_error() {
-    let (catalog, update) = (catalog(), std::env::var_os("UPDATE_PLANS").is_some());
+    let (given, update) = (Given::read(), std::env::var_os("UPDATE_PLANS").is_some());
     let mut wrong = Vec::new();
     for case in cases() {
-        let (ending, found) = outcome(&case, &fs::read_to_string(&case).unwrap(), &catalog);
+        let (ending, found) = outcome(&case, &fs::read_to_string(&case).unwrap(), given.catalog());
         let golden = case.with_extension(ending);
         if update {
             let others = ["plan", "err", "look"].into_iter().filter(|other| *other != ending);
@@ -86,10 +108,10 @@ fn words(sql: &str) -> Vec<(usize, &str)> {
 
 #[test]
 fn damaged_texts_are_refused_with_a_place_in_them_or_planned_soundly() {
-    let catalog = catalog();
+    let given = Given::read();
     for case in cases() {
         for text in damaged(&fs::read_to_string(&case).unwrap()) {
-            let compiled = std::panic::catch_unwind(|| compile(&text, &catalog));
+            let compiled = std::panic::catch_unwind(|| compile(&text, given.catalog()));
             let compiled = compiled.unwrap_or_else(|_| panic!("this text makes the planner panic:\n{text}"));
             let Err(error) = compiled else { continue };
             let (Some(line), Some(column)) = (error.line(), error.column()) else { continue };

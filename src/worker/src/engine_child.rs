@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
+use tidemill_engine::outside::Outside;
 use tidemill_model::control::{EngineCommand, EngineEvent, EngineStart};
 use tidemill_model::status::Problem;
 use tracing::error;
@@ -66,7 +67,9 @@ fn run_engine(
     commands: mpsc::Receiver<EngineCommand>,
     events: impl Fn(EngineEvent) + Send + Sync + 'static,
 ) -> Result<(), Problem> {
-    tidemill_engine::run(listener, start, tidemill_connectors::all(), commands, events)
+    let functions = Arc::new(tidemill_wasm::Functions::of_job(&start.job)?);
+    let outside = Outside { functions, ..Outside::of(tidemill_connectors::all()) };
+    tidemill_engine::run(listener, start, outside, commands, events)
 }
 
 /// Where events go: what was standard output when the process began.

@@ -12,6 +12,7 @@ use super::{Built, Spec, reason};
 use crate::element::Element;
 use crate::expression::{BuildError, Evaluator};
 use crate::operator::{Output, Result, StreamOperator};
+use crate::outside::Outside;
 
 /// Runs a [`Calc`].
 pub struct CalcOperator {
@@ -43,12 +44,20 @@ impl CalcOperator {
             };
             calc.projection.push(NamedExpression { name: CHANGE.to_string(), expression: change });
         }
-        let operator = Self::new(&spec.node.uid, &calc, &input.batch_schema(), spec.node.batch_schema())
+        let operator = Self::new(spec.outside, &spec.node.uid, &calc, &input.batch_schema(), spec.node.batch_schema())
             .map_err(|error| reason(&error))?;
         Ok(Box::new(operator))
     }
 
-    fn new(uid: &str, calc: &Calc, input: &Schema, schema: SchemaRef) -> std::result::Result<Self, BuildError> {
+    fn new(
+        outside: &Outside,
+        uid: &str,
+        calc: &Calc,
+        input: &Schema,
+        schema: SchemaRef,
+    ) -> std::result::Result<Self, BuildError> {
+        let evaluator =
+            |expression: &Expression, input: &Schema| Evaluator::with_functions(expression, input, &*outside.functions);
         let kept: Vec<usize> = (0..input.fields().len())
             .filter(|place| calc.projection.iter().any(|column| reads(&column.expression, *place)))
             .collect();
@@ -58,10 +67,10 @@ impl CalcOperator {
             let expression = renumbered(&column.expression, &kept);
             projection.push(match expression {
                 Expression::Column(place) if place < kept.len() => Column::Same(place),
-                expression => Column::Computed(Evaluator::new(&expression, &narrowed)?),
+                expression => Column::Computed(evaluator(&expression, &narrowed)?),
             });
         }
-        let filter = calc.filter.as_ref().map(|filter| Evaluator::new(filter, input)).transpose()?;
+        let filter = calc.filter.as_ref().map(|filter| evaluator(filter, input)).transpose()?;
         Ok(Self { uid: uid.to_string(), filter, kept, projection, schema })
     }
 
@@ -159,7 +168,9 @@ fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
             visit_mut(expression, each);
             visit_mut(pattern, each);
         }
-        Expression::Construct { parts: inner, .. } | Expression::Call { arguments: inner, .. } => {
+        Expression::Construct { parts: inner, .. }
+        | Expression::Call { arguments: inner, .. }
+        | Expression::UserCall { arguments: inner, .. } => {
             inner.iter_mut().for_each(|value| visit_mut(value, each));
         }
     }
@@ -188,7 +199,7 @@ mod tests {
         ])
         .unwrap();
         let schema = Arc::new(Schema::new(vec![Field::new("b", DataType::Int64, true)]));
-        let mut operator = CalcOperator::new("calc", calc, &rows.schema(), schema).unwrap();
+        let mut operator = CalcOperator::new(&Outside::default(), "calc", calc, &rows.schema(), schema).unwrap();
         let mut output = Vec::new();
         operator.on_batch(0, rows, &mut output).unwrap();
         output

@@ -23,7 +23,9 @@ impl ExpandOperator {
         let input = spec.inputs.first().ok_or("it has no input")?;
         let mut projections = Vec::with_capacity(expand.projections.len());
         for projection in &expand.projections {
-            let columns = projection.iter().map(|expression| Evaluator::new(expression, &input.schema));
+            let columns = projection
+                .iter()
+                .map(|expression| Evaluator::with_functions(expression, &input.schema, &*spec.outside.functions));
             projections.push(columns.collect::<std::result::Result<_, _>>().map_err(|error| reason(&error))?);
         }
         let change = (!input.changelog.is_append()).then_some(input.schema.fields().len());

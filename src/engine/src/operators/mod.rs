@@ -2,6 +2,7 @@
 
 mod assign_windows;
 mod calc;
+mod correlate;
 mod expand;
 pub mod group;
 mod join;
@@ -24,6 +25,7 @@ pub use expand::ExpandOperator;
 
 use crate::lookup::LookupTable;
 use crate::operator::StreamOperator;
+use crate::outside::Outside;
 use crate::stages::Part;
 use local_time::InLocalTime;
 
@@ -34,8 +36,14 @@ pub struct Spec<'a> {
     pub part: Part,
     /// The key groups of the thread that it is for.
     pub owned: KeyGroupRange,
+    pub outside: &'a Outside,
+}
+
+impl Spec<'_> {
     /// The table that it looks up in, if it does.
-    pub lookup: Option<&'a Arc<LookupTable>>,
+    fn lookup(&self) -> Option<&Arc<LookupTable>> {
+        self.outside.lookups.of(&self.node.uid)
+    }
 }
 
 /// An operator, or why this engine cannot run it.
@@ -71,6 +79,7 @@ fn operator(spec: &Spec<'_>) -> Built {
         NodeKind::IntervalJoin(join) => join::build_interval(join, spec),
         NodeKind::TemporalJoin(join) => join::build_temporal(join, spec),
         NodeKind::Unnest(unnest) => unnest::UnnestOperator::build(unnest, spec),
+        NodeKind::Correlate(correlate) => correlate::CorrelateOperator::build(correlate, spec),
         NodeKind::LookupJoin(join) => join::build_lookup(join, spec),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
     }

@@ -216,6 +216,7 @@ mod tests {
     use tidemill_plan::{Changelog, NodeKind, PlanNode};
 
     use super::*;
+    use crate::outside::Outside;
     use crate::stages::Part;
 
     fn node(kind: NodeKind, schema: Schema, changelog: Changelog) -> PlanNode {
@@ -228,7 +229,8 @@ mod tests {
         let input = node(NodeKind::Union, Schema::new(fields.clone()), changelog.clone());
         fields.extend(added.iter().map(|added| Field::new("added", added.clone(), true)));
         let node = node(NodeKind::Unnest(unnest.clone()), Schema::new(fields), changelog);
-        let spec = Spec { node: &node, inputs: &[&input], part: Part::Whole, owned: KeyGroupRange::ALL, lookup: None };
+        let (owned, outside) = (KeyGroupRange::ALL, &Outside::default());
+        let spec = Spec { node: &node, inputs: &[&input], part: Part::Whole, owned, outside };
         UnnestOperator::build(unnest, &spec)
     }
 

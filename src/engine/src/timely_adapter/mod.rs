@@ -129,7 +129,7 @@ enum First {
 
 fn task(job: &Job, number: usize, stage: &Stage, thread: &Thread) -> Result<Task> {
     let owned = KeyGroupRange::of_thread(thread.index(), thread.peers());
-    let mut chain = stage.chain(&job.plan, owned, &job.lookups).map_err(|error| internal("plan", error))?;
+    let mut chain = stage.chain(&job.plan, owned, &job.outside).map_err(|error| internal("plan", error))?;
     chain.restore(|operator| job.restored.state(operator))?;
     let first = match stage.source() {
         Some(place) => {

@@ -17,6 +17,7 @@ use tidemill_engine::connector::{
     AssignedSplit, Committer, Connector, Connectors, Polled, Prepared, Result, Sink, SinkStats, SinkWriter, Source,
     SourceReader, SourceStats, Split, TaskContext,
 };
+use tidemill_engine::outside::Outside;
 use tidemill_engine::state;
 use tidemill_model::control::{AfterCheckpoint, EngineCommand, EngineEvent, EngineStart, PendingCommit, WorkerCapture};
 use tidemill_model::job::{ApplicationId, JobSpec, StorageSpec};
@@ -229,6 +230,7 @@ impl Incarnate {
             workers: shape.workers,
             threads_per_worker: shape.threads,
             plan: serde_json::to_value(&test.plan).unwrap(),
+            modules: Default::default(),
             storage: StorageSpec { uri: format!("file://{}", storage.display()), options: BTreeMap::new() },
             checkpoint: Default::default(),
             restore: Default::default(),
@@ -253,7 +255,7 @@ impl Incarnate {
             let events = event_sender.clone();
             std::thread::spawn(move || {
                 let to_coordinator = events.clone();
-                let outcome = tidemill_engine::run(listener, start, connectors, receiver, move |event| {
+                let outcome = tidemill_engine::run(listener, start, Outside::of(connectors), receiver, move |event| {
                     let _ = to_coordinator.send((worker, event));
                 });
                 if let Err(problem) = outcome {

@@ -173,28 +173,23 @@ impl Reader<'_> {
     async fn references(&self, app: &Application, streams: &[Stream]) -> Result<References, FetchError> {
         let secret_names = compile::secret_names(app, streams);
         let secrets = try_join_all(secret_names.iter().map(|name| self.optional::<Secret>("Secret", name)));
-        let config_map = async {
-            match compile::config_map_name(app) {
-                Some(name) => self.optional::<ConfigMap>("ConfigMap", name).await,
-                None => Ok(None),
-            }
-        };
+        let config_map_names = compile::config_map_names(app);
+        let config_maps =
+            try_join_all(config_map_names.iter().map(|name| self.optional::<ConfigMap>("ConfigMap", name)));
         let snapshot = async {
             match compile::snapshot_name(app) {
                 Some(name) => self.optional::<ApplicationSnapshot>("ApplicationSnapshot", name).await,
                 None => Ok(None),
             }
         };
-        let (secrets, config_map, snapshot) = try_join3(secrets, config_map, snapshot).await?;
+        let (secrets, config_maps, snapshot) = try_join3(secrets, config_maps, snapshot).await?;
         let mut references =
             References { default_storage: default_storage(self.context).await, ..References::default() };
         for secret in secrets.into_iter().flatten() {
             references.secret_revisions.insert(secret.name_any(), secret.resource_version().unwrap_or_default());
             references.secrets.insert(secret.name_any(), compile::secret_entries(&secret));
         }
-        if let Some(map) = config_map {
-            references.config_maps.insert(map.name_any(), map.data.unwrap_or_default());
-        }
+        config_maps.into_iter().flatten().for_each(|map| references.add_config_map(map));
         if let Some(snapshot) = snapshot {
             references.snapshots.insert(snapshot.name_any(), snapshot);
         }

@@ -185,11 +185,12 @@ fn is_current(stored: &JobSpec, job: &JobSpec) -> bool {
     stored_with_known == *job && (known(stored) || !known(job))
 }
 
-/// The same version goes on with the plan that it was started with, whatever this operator's planner makes of the text.
+/// The same version goes on with the plan and modules that it was started with, whatever this operator's planner makes of the text.
 fn with_stored_plan(world: &World, job: &JobSpec) -> JobSpec {
     let mut job = job.clone();
     if let Some(stored) = world.observed.stored_job.as_ref().filter(|stored| stored.version == job.version) {
         job.plan = stored.plan.clone();
+        job.modules = stored.modules.clone();
     }
     job
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::functions::GivenModule;
 use super::references::References;
 use crate::resources::{Application, Stream};
 
@@ -19,6 +20,8 @@ pub struct Documents {
     pub streams: Vec<Stream>,
     pub secrets: Vec<Secret>,
     pub config_maps: Vec<ConfigMap>,
+    /// Modules of user functions that no document has.
+    pub modules: Vec<GivenModule>,
     /// `Kind name` of documents that mean nothing without a cluster.
     pub ignored: Vec<String>,
 }
@@ -117,8 +120,10 @@ impl Documents {
     /// The Secrets and ConfigMaps as an Application's references.
     pub fn references(&self) -> References {
         let secrets = self.secrets.iter().map(|secret| (secret.name_any(), secret_entries(secret)));
-        let config_maps = self.config_maps.iter().map(|map| (map.name_any(), map.data.clone().unwrap_or_default()));
-        References { secrets: secrets.collect(), config_maps: config_maps.collect(), ..References::default() }
+        let mut references =
+            References { secrets: secrets.collect(), modules: self.modules.clone(), ..References::default() };
+        self.config_maps.iter().for_each(|map| references.add_config_map(map.clone()));
+        references
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod documents;
 mod duration;
+mod functions;
 mod references;
 mod rejection;
 mod table;
@@ -18,11 +19,12 @@ use kube::ResourceExt;
 use tidemill_model::Incarnation;
 use tidemill_model::job::{ApplicationId, CheckpointSpec, JobSpec, RestartSpec, RestoreFrom, RestoreSpec, StorageSpec};
 use tidemill_plan::growth;
-use tidemill_sql::{SqlError, TableDefinition};
+use tidemill_sql::{Catalog, FunctionModule, SqlError, TableDefinition};
 
 pub use documents::{Documents, LoadError, load, secret_entries};
 pub use duration::parse_millis;
-pub use references::{References, config_map_name, input_streams, secret_names, snapshot_name};
+pub use functions::GivenModule;
+pub use references::{References, config_map_names, input_streams, secret_names, snapshot_name};
 pub use rejection::{Rejection, RejectionReason};
 pub use table::{TableUse, connector_name, table_definition};
 
@@ -46,21 +48,23 @@ pub struct CompiledJob {
 pub fn job(app: &Application, streams: &[Stream], references: &References) -> Result<CompiledJob, Vec<Rejection>> {
     let mut rejections = Vec::new();
     let sql = collect(references::sql_text(app, references), &mut rejections);
-    let catalog = collect_all(table::catalog(app, streams, references), &mut rejections);
+    let tables = collect_all(table::catalog(app, streams, references), &mut rejections);
+    let modules = collect_all(functions::modules(app, references), &mut rejections);
     let storage = collect(job_storage(app, references), &mut rejections);
     let checkpoint = collect(checkpoint_spec(&app.spec.checkpoint), &mut rejections);
     let restore = collect(restore_spec(app, references), &mut rejections);
-    let (Some(sql), Some(catalog), Some(storage), Some(checkpoint), Some(restore)) =
-        (sql, catalog, storage, checkpoint, restore)
+    let (Some(sql), Some(tables), Some(modules), Some(storage), Some(checkpoint), Some(restore)) =
+        (sql, tables, modules, storage, checkpoint, restore)
     else {
         return Err(rejections);
     };
-    let compiled = tidemill_sql::compile(&sql, &catalog).map_err(|error| vec![sql_rejection(&error)])?;
+    let catalog = Catalog { tables: &tables, modules: &modules.catalog };
+    let compiled = tidemill_sql::compile(&sql, catalog).map_err(|error| vec![sql_rejection(&error)])?;
     used_as_declared(app, &compiled)?;
     let plan = serde_json::to_value(&compiled.plan).map_err(|error| {
         vec![Rejection::new(RejectionReason::Internal, format!("failed to encode the plan: {error}"))]
     })?;
-    let version = version::of(app, &sql, &catalog, &storage, references);
+    let version = version::of(app, &sql, &tables, &modules, &storage, references);
     let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
     let growing = growth::growing(&compiled.plan).iter().map(ToString::to_string).collect();
     let job = JobSpec {
@@ -69,6 +73,7 @@ pub fn job(app: &Application, streams: &[Stream], references: &References) -> Re
         workers: app.spec.scaling.kpus,
         threads_per_worker: app.spec.scaling.parallelism_per_kpu.max(1),
         plan,
+        modules: modules.of_job(&compiled).map_err(|rejection| vec![rejection])?,
         storage,
         checkpoint,
         restore,
@@ -77,17 +82,27 @@ pub fn job(app: &Application, streams: &[Stream], references: &References) -> Re
     Ok(CompiledJob { job, warnings, growing })
 }
 
-/// The SQL of an Application, and the tables that it may use.
-pub fn text(
-    app: &Application,
-    streams: &[Stream],
-    references: &References,
-) -> Result<(String, Vec<TableDefinition>), Vec<Rejection>> {
+/// The SQL of an Application, and what it may use.
+pub struct Text {
+    pub sql: String,
+    pub tables: Vec<TableDefinition>,
+    pub modules: Vec<FunctionModule>,
+}
+
+impl Text {
+    pub fn catalog(&self) -> Catalog<'_> {
+        Catalog { tables: &self.tables, modules: &self.modules }
+    }
+}
+
+/// The SQL of an Application as it stands, for looking at.
+pub fn text(app: &Application, streams: &[Stream], references: &References) -> Result<Text, Vec<Rejection>> {
     let mut rejections = Vec::new();
     let sql = collect(references::sql_text(app, references), &mut rejections);
-    let catalog = collect_all(table::catalog(app, streams, references), &mut rejections);
-    match (sql, catalog) {
-        (Some(sql), Some(catalog)) => Ok((sql, catalog)),
+    let tables = collect_all(table::catalog(app, streams, references), &mut rejections);
+    let modules = collect_all(functions::modules(app, references), &mut rejections);
+    match (sql, tables, modules) {
+        (Some(sql), Some(tables), Some(modules)) => Ok(Text { sql, tables, modules: modules.catalog }),
         _ => Err(rejections),
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
 use tidemill_model::job::StorageSpec;
 
+use super::functions::GivenModule;
 use super::rejection::{Rejection, RejectionReason};
-use crate::resources::{Application, ApplicationSnapshot, RestoreSource, SnapshotPhase, Stream};
+use crate::resources::{Application, ApplicationSnapshot, ConfigMapKeyRef, RestoreSource, SnapshotPhase, Stream};
 
 /// The objects that were found, by name, all of the Application's namespace. What is not here does not exist.
 #[derive(Clone, Default)]
@@ -16,12 +19,38 @@ pub struct References {
     /// application's version, so that changed credentials reach a running job.
     pub secret_revisions: BTreeMap<String, String>,
     pub config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the same ConfigMaps hold besides text.
+    pub binaries: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     pub snapshots: BTreeMap<String, ApplicationSnapshot>,
+    /// Modules of user functions that the Application need not name.
+    pub modules: Vec<GivenModule>,
     /// Where checkpoints go unless the Application says otherwise.
     pub default_storage: Option<StorageSpec>,
 }
 
 impl References {
+    /// Takes in what a ConfigMap holds.
+    pub fn add_config_map(&mut self, map: ConfigMap) {
+        let name = map.name_any();
+        let binaries = map.binary_data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0));
+        self.binaries.insert(name.clone(), binaries.collect());
+        self.config_maps.insert(name, map.data.unwrap_or_default());
+    }
+
+    /// A key of a ConfigMap's binary data.
+    pub(super) fn binary(&self, wanted: &ConfigMapKeyRef) -> Result<&[u8], Rejection> {
+        let map = self.binaries.get(&wanted.name).ok_or_else(|| missing_config_map(&wanted.name))?;
+        map.get(&wanted.key).map(Vec::as_slice).ok_or_else(|| {
+            Rejection::new(
+                RejectionReason::MissingConfigMap,
+                format!(
+                    "the ConfigMap `{}` has no key `{}` in its binaryData; add it, or correct the key",
+                    wanted.name, wanted.key
+                ),
+            )
+        })
+    }
+
     fn secret(&self, name: &str) -> Result<&BTreeMap<String, String>, Rejection> {
         self.secrets.get(name).ok_or_else(|| {
             Rejection::new(
@@ -75,12 +104,7 @@ pub(super) fn sql_text(app: &Application, references: &References) -> Result<Str
         (None, Some(from)) => {
             let wanted = &from.config_map_key_ref;
             let refuse = |message: String| Rejection::new(RejectionReason::MissingConfigMap, message);
-            let map = references.config_maps.get(&wanted.name).ok_or_else(|| {
-                refuse(format!(
-                    "the ConfigMap `{}` does not exist; create it in the Application's namespace, or correct the name",
-                    wanted.name
-                ))
-            })?;
+            let map = references.config_maps.get(&wanted.name).ok_or_else(|| missing_config_map(&wanted.name))?;
             map.get(&wanted.key).cloned().ok_or_else(|| {
                 refuse(format!(
                     "the ConfigMap `{}` has no key `{}`; add it, or correct the key",
@@ -92,6 +116,12 @@ pub(super) fn sql_text(app: &Application, references: &References) -> Result<Str
             Err(Rejection::new(RejectionReason::InvalidSetting, "set exactly one of code.sql and code.sqlFrom"))
         }
     }
+}
+
+fn missing_config_map(name: &str) -> Rejection {
+    let message =
+        format!("the ConfigMap `{name}` does not exist; create it in the Application's namespace, or correct the name");
+    Rejection::new(RejectionReason::MissingConfigMap, message)
 }
 
 /// The names of the Streams that an Application reads or writes.
@@ -109,9 +139,11 @@ pub fn secret_names<'a>(app: &'a Application, streams: &'a [Stream]) -> BTreeSet
     storage.chain(kafka).chain(files).map(|secret| secret.name.as_str()).collect()
 }
 
-/// The ConfigMap that the SQL is in.
-pub fn config_map_name(app: &Application) -> Option<&str> {
-    app.spec.code.sql_from.as_ref().map(|from| from.config_map_key_ref.name.as_str())
+/// The ConfigMaps that the SQL and modules of user functions are in.
+pub fn config_map_names(app: &Application) -> BTreeSet<&str> {
+    let sql = app.spec.code.sql_from.iter().map(|from| &from.config_map_key_ref);
+    let functions = app.spec.functions.iter().map(|function| &function.config_map_key_ref);
+    sql.chain(functions).map(|key| key.name.as_str()).collect()
 }
 
 /// The ApplicationSnapshot that the Application restores from.

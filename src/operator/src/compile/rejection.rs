@@ -15,6 +15,8 @@ pub enum RejectionReason {
     /// The snapshot to restore from does not exist or is not complete.
     UnknownSnapshot,
     NoStorage,
+    /// A module of user functions cannot be used.
+    InvalidFunction,
     InvalidSetting,
     /// A fault of ours.
     Internal,
@@ -31,6 +33,7 @@ impl RejectionReason {
             Self::MissingConfigMap => "MissingConfigMap",
             Self::UnknownSnapshot => "UnknownSnapshot",
             Self::NoStorage => "NoStorage",
+            Self::InvalidFunction => "InvalidFunction",
             Self::InvalidSetting => "InvalidSetting",
             Self::Internal => "Internal",
         }

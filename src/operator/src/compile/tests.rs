@@ -60,7 +60,8 @@ fn version(change: impl FnOnce(&mut Documents)) -> String {
     let storage = job_storage(app, &references).unwrap();
     let catalog = table::catalog(app, &documents.streams, &references).unwrap();
     let sql = references::sql_text(app, &references).unwrap();
-    version::of(app, &sql, &catalog, &storage, &references)
+    let modules = functions::modules(app, &references).unwrap();
+    version::of(app, &sql, &catalog, &modules, &storage, &references)
 }
 
 #[test]
@@ -177,4 +178,64 @@ fn rules_of_the_api_server_hold_for_files_too() {
     let text = LOCAL.replace("code: {sql:", "code: {sqlFrom: {configMapKeyRef: {name: a, key: b}}, sql:");
     let error = load(&text, &mut Documents::default()).unwrap_err();
     assert!(error.to_string().contains("set exactly one of code.sql and code.sqlFrom"), "{error}");
+}
+
+/// An Application that calls a function of a module in a ConfigMap.
+const WITH_FUNCTION: &str = r"
+apiVersion: tidemill.dev/v1alpha1
+kind: Application
+metadata: {name: doubled}
+spec:
+  functions: [{name: com.example.Twice, configMapKeyRef: {name: maths, key: twice.wasm}}]
+  code:
+    sql: |
+      CREATE FUNCTION twice AS 'com.example.Twice';
+      CREATE TABLE o (n INT) WITH ('connector' = 'print');
+      INSERT INTO o SELECT twice(n) FROM (VALUES (1)) AS t (n);
+  checkpoint: {storage: {uri: 's3://b/p'}}
+";
+
+/// The job of [`WITH_FUNCTION`], where the ConfigMap has these bytes under this key.
+fn with_module(key: &str, bytes: Vec<u8>) -> Result<CompiledJob, Vec<Rejection>> {
+    let mut documents = Documents::default();
+    load(WITH_FUNCTION, &mut documents).unwrap();
+    let binary_data = [(key.to_string(), k8s_openapi::ByteString(bytes))].into();
+    documents.config_maps.push(k8s_openapi::api::core::v1::ConfigMap {
+        metadata: kube::api::ObjectMeta { name: Some("maths".into()), ..Default::default() },
+        binary_data: Some(binary_data),
+        ..Default::default()
+    });
+    job(&documents.applications[0], &[], &documents.references())
+}
+
+/// A module with the function `twice` and something that changes it.
+fn module(body: &str) -> Vec<u8> {
+    let head = r#"(memory (export "memory") 1) (func (export "tidemill_alloc") (param i32) (result i32) i32.const 8)"#;
+    let function = format!(r#"(func (export "twice(INT) -> INT") (param i32) (result i32) {body})"#);
+    wat::parse_str(format!("(module {head} {function})")).unwrap()
+}
+
+#[test]
+fn a_job_carries_the_modules_of_its_functions() {
+    let compiled = with_module("twice.wasm", module("unreachable")).unwrap();
+    let (digest, text) = compiled.job.modules.first_key_value().unwrap();
+    use base64::Engine;
+    assert_eq!(base64::prelude::BASE64_STANDARD.decode(text).unwrap(), module("unreachable"));
+    assert!(serde_json::to_string(&compiled.job.plan).unwrap().contains(digest.as_str()));
+    let other = with_module("twice.wasm", module("local.get 0")).unwrap();
+    assert_ne!(other.job.version, compiled.job.version, "a changed module is a new version");
+}
+
+#[test]
+fn a_module_that_is_missing_or_cannot_be_run_is_named() {
+    let rejection = |key: &str, bytes: Vec<u8>| with_module(key, bytes).unwrap_err().remove(0);
+    let missing = rejection("other.wasm", module("unreachable"));
+    assert_eq!(missing.reason, RejectionReason::MissingConfigMap);
+    assert!(missing.message.contains("no key `twice.wasm` in its binaryData"), "{missing}");
+    let broken = rejection("twice.wasm", b"no module".to_vec());
+    assert_eq!(broken.reason, RejectionReason::InvalidFunction);
+    assert!(broken.message.starts_with("the module for `com.example.Twice` cannot be used:"), "{broken}");
+    let without = wat::parse_str("(module)").unwrap();
+    assert!(rejection("twice.wasm", without).message.contains("no export `memory`"));
+    assert!(rejection("twice.wasm", vec![0; 600 << 10]).message.contains("and 524288 are allowed"));
 }

@@ -1,11 +1,14 @@
 //! An application's version: a short hash of all that decides what its job computes, and of nothing else. It is made
 //! from what the user wrote, not from the plan, so that a newer operator does not restart anything by itself.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tidemill_model::job::StorageSpec;
 use tidemill_sql::TableDefinition;
 
+use super::functions::Modules;
 use super::references::References;
 use crate::resources::{Application, Checkpoint};
 
@@ -13,6 +16,8 @@ use crate::resources::{Application, Checkpoint};
 struct Behaviour<'a> {
     sql: &'a str,
     tables: Vec<TableDefinition>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    modules: BTreeSet<(&'a str, Option<&'a str>, &'a str)>,
     checkpoint: &'a Checkpoint,
     storage_uri: &'a str,
     secrets: Vec<(&'a str, &'a str)>,
@@ -26,6 +31,7 @@ pub(super) fn of(
     app: &Application,
     sql: &str,
     catalog: &[TableDefinition],
+    modules: &Modules,
     storage: &StorageSpec,
     references: &References,
 ) -> String {
@@ -33,6 +39,7 @@ pub(super) fn of(
     let behaviour = Behaviour {
         sql,
         tables: catalog.iter().map(|table| without_secrets(table, references)).collect(),
+        modules: modules.digests(),
         checkpoint: &app.spec.checkpoint,
         storage_uri: &storage.uri,
         secrets: revisions.iter().map(|(name, revision)| (name.as_str(), revision.as_str())).collect(),

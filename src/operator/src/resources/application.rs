@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::application_status::ApplicationStatus;
 use super::common::LocalRef;
+use super::function::FunctionSource;
 
 /// Streaming SQL that the operator runs on workers, one pod per KPU.
 ///
@@ -83,6 +84,14 @@ pub struct ApplicationSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[schemars(length(max = 64))]
     pub outputs: Vec<Output>,
+
+    /// WebAssembly modules that `CREATE FUNCTION` in the SQL can name, as a class or as a file. They see no clock, files or
+    /// network, and together have at most 512 KiB. A change makes a new version.
+    /// Example: `[{name: count_char.wasm, configMapKeyRef: {name: my-functions, key: count_char.wasm}}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 64))]
+    pub functions: Vec<FunctionSource>,
 
     /// How much to run on.
     #[serde(default)]
@@ -186,7 +195,7 @@ pub struct ConfigMapKeyRef {
     /// The ConfigMap's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The key in its `data`.
+    /// The key in its `data`, or for a module in its `binaryData`.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }

@@ -6,6 +6,7 @@
 mod application;
 mod application_status;
 mod common;
+mod function;
 mod snapshot;
 mod stream;
 
@@ -22,6 +23,7 @@ pub use application_status::{
     SourceLag, StateStatus, VersionStatus,
 };
 pub use common::{Condition, ConditionStatus, LocalRef, Moment, conditions_changed, set_condition};
+pub use function::FunctionSource;
 pub use snapshot::{
     ApplicationSnapshot, ApplicationSnapshotSpec, ApplicationSnapshotStatus, SnapshotDeletionPolicy, SnapshotPhase,
 };

@@ -3,8 +3,9 @@
 use arrow_schema::DataType;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
 use sqlparser::tokenizer::Span;
+use tidemill_functions::Returns;
 use tidemill_plan::functions::{self, Nulls};
-use tidemill_plan::{AggregateFunction, BinaryOperator};
+use tidemill_plan::{AggregateFunction, BinaryOperator, Expression};
 
 use super::conditional::{case, coalesce, null_if};
 use super::expression::Binder;
@@ -15,6 +16,7 @@ use super::{Typed, json, nested};
 use crate::dialect::IS_JSON;
 use crate::error::{Result, SqlError};
 use crate::types;
+use crate::user;
 
 /// Forms that are no functions of their own in the plan: name, how they are called, what they give.
 pub(crate) const SPECIAL: [(&str, &str, &str); 12] = [
@@ -153,11 +155,36 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
             let [condition, value, otherwise] = three(values, span)?;
             case(vec![(condition, value)], Some(otherwise), span)
         }
-        _ => match functions::find(&name) {
-            Some(found) => call(found.name, values, span),
-            None => Err(unknown(&name, span)),
+        _ => match (functions::find(&name), binder.scope.functions().forms(&name)) {
+            (Some(found), _) => call(found.name, values, span),
+            (None, Some(forms)) => users(forms, values, span),
+            (None, None) => Err(unknown(&name, span)),
         },
     }
+}
+
+/// A call of a scalar function of the user's.
+fn users(forms: &[user::Form], values: Vec<Typed>, span: Span) -> Result<Typed> {
+    let (form, arguments) = user::chosen(forms, values, span)?;
+    let function = form.function.clone();
+    match &form.signature.returns {
+        Returns::Value(of) => {
+            let (arguments, returns) = (arguments.into_iter().map(|value| value.expression).collect(), of.data_type());
+            Ok(Typed::new(Expression::UserCall { function, arguments, returns: returns.clone() }, returns, true))
+        }
+        Returns::Table(_) => {
+            let message = format!("{} is a table function", function.name);
+            let remedy = format!("call it in FROM: LATERAL TABLE({}(…)) AS t (…)", function.name);
+            Err(SqlError::new(span, message, remedy))
+        }
+    }
+}
+
+/// Whether a function of our own has this name, in lower case.
+pub(crate) fn is_function(name: &str) -> bool {
+    let special = SPECIAL.iter().map(|(name, ..)| *name).chain(EXTRACTS.iter().map(|(name, _)| *name));
+    let mut named = special.chain(AGGREGATES.iter().map(|(name, ..)| *name));
+    functions::find(name).is_some() || named.any(|known| known == name)
 }
 
 /// Values of one type that has an order.

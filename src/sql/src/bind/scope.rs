@@ -9,6 +9,7 @@ use tidemill_plan::Expression;
 use super::{Typed, nested};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation, Role};
+use crate::user::UserFunctions;
 
 /// A column that stands for several by their name alone.
 pub(crate) struct Merged {
@@ -26,6 +27,8 @@ pub(crate) struct Scope {
     merged: BTreeSet<usize>,
     /// The columns that USING names, with which `*` begins.
     first: Vec<usize>,
+    /// What can be called besides our own functions.
+    functions: UserFunctions,
 }
 
 impl Scope {
@@ -36,6 +39,15 @@ impl Scope {
     pub(crate) fn of_fields(fields: &[Field], qualifier: Option<&str>) -> Self {
         let columns = fields.iter().map(|field| (qualifier.map(str::to_string), field.clone())).collect();
         Self { columns, ..Self::default() }
+    }
+
+    /// The same columns where these functions can be called.
+    pub(crate) fn with_functions(self, functions: UserFunctions) -> Self {
+        Self { functions, ..self }
+    }
+
+    pub(crate) fn functions(&self) -> &UserFunctions {
+        &self.functions
     }
 
     /// The same columns with these names before them, if there is one for each.
@@ -54,7 +66,7 @@ impl Scope {
         columns.extend(self.columns);
         let merged = self.merged.into_iter().map(|place| place + width).chain(outer.merged.clone()).collect();
         let first = self.first.into_iter().map(|place| place + width).collect();
-        Self { columns, outer: width, merged, first }
+        Self { columns, outer: width, merged, first, functions: self.functions }
     }
 
     /// The columns of this scope, then those of another.

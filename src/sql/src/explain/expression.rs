@@ -69,6 +69,10 @@ pub(super) fn text(expression: &Expression, input: &Schema) -> String {
             let arguments: Vec<String> = arguments.iter().map(show).collect();
             format!("{}({})", function.to_uppercase(), arguments.join(", "))
         }
+        Expression::UserCall { function, arguments, .. } => {
+            let arguments: Vec<String> = arguments.iter().map(show).collect();
+            format!("{}({})", function.name, arguments.join(", "))
+        }
     }
 }
 

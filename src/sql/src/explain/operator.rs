@@ -15,6 +15,7 @@ pub(super) fn title(node: &PlanNode) -> String {
         NodeKind::Calc(_) => "calculate".to_string(),
         NodeKind::Expand(expand) => format!("copy each row {} times", expand.projections.len()),
         NodeKind::Unnest(_) => "one row for each element".to_string(),
+        NodeKind::Correlate(correlate) => format!("one row for each that {} gives", correlate.function.name),
         NodeKind::AssignWindows(assign) => format!("assign to windows: {}", window(&assign.window)),
         NodeKind::WindowAggregate(aggregate) => format!("aggregate in windows: {}", windows(&aggregate.windows)),
         NodeKind::GroupAggregate(_) => "aggregate".to_string(),
@@ -62,6 +63,20 @@ pub(super) fn details(node: &PlanNode, inputs: &[&Schema]) -> Vec<String> {
             .map(|copy| format!("copy: {}", copy.iter().map(|value| text(value, input)).collect::<Vec<_>>().join(", ")))
             .collect(),
         NodeKind::Unnest(unnest) => vec![format!("elements of: {}", column(unnest.column, input))],
+        NodeKind::Correlate(correlate) => {
+            let called = format!("function: {}", correlate.function.export);
+            vec![
+                called,
+                keys("arguments", &correlate.arguments),
+                format!(
+                    "rows without any: {}",
+                    match correlate.kind {
+                        JoinKind::Left => "once, with NULLs",
+                        _ => "dropped",
+                    }
+                ),
+            ]
+        }
         NodeKind::AssignWindows(assign) => vec![format!("time: {}", column(assign.time_column, input))],
         NodeKind::WindowAggregate(aggregate) => aggregation(aggregate, input),
         NodeKind::GroupAggregate(aggregate) => {
@@ -158,6 +173,7 @@ fn kept(kind: &NodeKind) -> Option<&'static str> {
         NodeKind::Calc(_)
         | NodeKind::Expand(_)
         | NodeKind::Unnest(_)
+        | NodeKind::Correlate(_)
         | NodeKind::AssignWindows(_)
         | NodeKind::LookupJoin(_)
         | NodeKind::Union

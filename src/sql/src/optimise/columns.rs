@@ -38,6 +38,7 @@ pub(crate) fn reads(kind: &NodeKind, widths: &[usize]) -> Vec<BTreeSet<usize>> {
     };
     match kind {
         NodeKind::Unnest(unnest) => one(vec![unnest.column]),
+        NodeKind::Correlate(correlate) => one(correlate.arguments.clone()),
         NodeKind::AssignWindows(assign) => one(vec![assign.time_column]),
         NodeKind::WindowAggregate(aggregate) => {
             let windows = match aggregate.windows {
@@ -181,6 +182,7 @@ pub(crate) fn renumber(kind: &mut NodeKind, moved: &[&dyn Fn(usize) -> usize], w
     };
     match kind {
         NodeKind::Unnest(unnest) => unnest.column = first(unnest.column),
+        NodeKind::Correlate(correlate) => all(&mut correlate.arguments),
         NodeKind::AssignWindows(assign) => assign.time_column = first(assign.time_column),
         NodeKind::WindowAggregate(aggregate) => {
             match &mut aggregate.windows {

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{Expression, JoinKind};
 
 use super::join::{joined, settled};
-use super::{Planner, alias, lateral, pattern, temporal, unnest, using, values, window};
+use super::{Planner, alias, correlate, lateral, pattern, temporal, unnest, using, values, window};
 use crate::bind::{Binder, Scope};
 use crate::error::{Result, SqlError};
 use crate::relation::{Relation, conjuncts};
@@ -24,11 +24,16 @@ impl Planner<'_> {
     pub(super) fn from(&self, from: &[TableWithJoins]) -> Result<Source> {
         let Some((first, others)) = from.split_first() else {
             let relation = values::one_row();
-            return Ok(Source { scope: Scope::of(&relation, None), relation });
+            let scope = Scope::of(&relation, None).with_functions(self.tables.functions());
+            return Ok(Source { scope, relation });
         };
         others.iter().try_fold(self.joined(first)?, |left, table| {
             if let Some(unnest) = unnest::Written::of(&table.relation)? {
                 let left = self.unnested(JoinKind::Inner, left, &unnest)?;
+                return table.joins.iter().try_fold(left, |left, join| self.join(left, join));
+            }
+            if let Some(call) = correlate::Written::of(&table.relation, &self.tables.functions()) {
+                let left = correlate::joined(JoinKind::Inner, settled_source(left, call.span())?, &call)?;
                 return table.joins.iter().try_fold(left, |left, join| self.join(left, join));
             }
             if let Some(lateral) = lateral::Written::of(&table.relation) {
@@ -53,7 +58,11 @@ impl Planner<'_> {
         let span = written.relation.span();
         if let Some(unnest) = unnest::Written::of(&written.relation)? {
             let joined = self.unnested(kind, left, &unnest)?;
-            return unnest::restricted(joined, kind, constraint, &unnest);
+            return unnest::restricted(joined, kind, constraint, ("UNNEST", unnest.span()));
+        }
+        if let Some(call) = correlate::Written::of(&written.relation, &self.tables.functions()) {
+            let joined = correlate::joined(kind, settled_source(left, call.span())?, &call)?;
+            return unnest::restricted(joined, kind, constraint, ("a table function", call.span()));
         }
         if let Some(lateral) = lateral::Written::of(&written.relation) {
             return self.lateral(kind, settled_source(left, span)?, &lateral, constraint);
@@ -80,7 +89,16 @@ impl Planner<'_> {
         using::merged(kind, joined, pairs, span)
     }
 
+    /// A table or what stands for one, where the user's functions can be called.
     fn factor(&self, factor: &TableFactor) -> Result<Source> {
+        let Source { relation, scope } = self.bare_factor(factor)?;
+        Ok(Source { relation, scope: scope.with_functions(self.tables.functions()) })
+    }
+
+    fn bare_factor(&self, factor: &TableFactor) -> Result<Source> {
+        if let Some(call) = correlate::Written::of(factor, &self.tables.functions()) {
+            return Err(call.alone());
+        }
         if let Some(unnest) = unnest::Written::of(factor)? {
             return Err(unnest.alone());
         }
@@ -243,9 +261,7 @@ fn refused_factor(factor: &TableFactor) -> SqlError {
         TableFactor::Derived { lateral: true, .. } => {
             ("LATERAL at the beginning", "write it behind the tables it reads")
         }
-        TableFactor::Function { .. } => {
-            ("LATERAL TABLE", "use UNNEST or scalar functions: there are no table functions")
-        }
+        TableFactor::Function { .. } => ("this form of LATERAL", "write LATERAL TABLE(function(…)) AS t (…)"),
         TableFactor::TableFunction { .. } => ("this table function", "use TUMBLE or HOP"),
         _ => ("this form of FROM", "select from one table"),
     };

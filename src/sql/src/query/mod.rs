@@ -3,6 +3,7 @@
 mod aggregate;
 mod alias;
 mod call;
+mod correlate;
 mod frame;
 mod from;
 mod interval;
@@ -37,10 +38,16 @@ use sqlparser::tokenizer::Span;
 use crate::error::{Result, SqlError};
 use crate::hints::Lifetimes;
 use crate::relation::Relation;
+use crate::user::UserFunctions;
 
 /// Where names of tables and views lead.
 pub(crate) trait Tables {
     fn relation(&self, name: &str, span: Span) -> Result<Relation>;
+
+    /// The functions of the user's that have been created.
+    fn functions(&self) -> UserFunctions {
+        UserFunctions::default()
+    }
 
     /// Takes in what the user should know although the text can run.
     fn warn(&self, span: Span, message: String) {
@@ -94,7 +101,7 @@ impl<'a> Planner<'a> {
                 let quantifier = (*op, *set_quantifier);
                 union::combined(quantifier, self.body(left)?, self.body(right)?, right.span())
             }
-            SetExpr::Values(values) => values::rows(values),
+            SetExpr::Values(values) => values::rows(values, self.tables.functions()),
             other => Err(SqlError::new(other.span(), "only SELECT can be planned here", "write a SELECT")),
         }
     }

@@ -33,7 +33,7 @@ impl Planner<'_> {
         let relation = self.body(&query.body)?;
         let width = relation.fields.len();
         let (relation, keys) = self.with_keys(query, relation, &keys)?;
-        let scope = Scope::of(&relation, None);
+        let scope = Scope::of(&relation, None).with_functions(self.tables.functions());
         let keys = keys.iter().map(|key| Ordered::of(key, Binder::over(&scope))).collect::<Result<Vec<_>>>()?;
         let ordered = match bounds {
             Some(bounds) => first_in_order(relation, &keys, bounds),
@@ -50,7 +50,7 @@ impl Planner<'_> {
         relation: Relation,
         keys: &[OrderByExpr],
     ) -> Result<(Relation, Vec<OrderByExpr>)> {
-        let scope = Scope::of(&relation, None);
+        let scope = Scope::of(&relation, None).with_functions(self.tables.functions());
         let mut select = match &*query.body {
             SetExpr::Select(select) => Cow::Borrowed(&**select),
             _ => {

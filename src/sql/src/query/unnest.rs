@@ -75,26 +75,26 @@ pub(super) fn joined(kind: JoinKind, left: Source, written: &Written<'_>) -> Res
     Ok(Source { relation, scope })
 }
 
-/// What ON says of the elements: nothing in a LEFT JOIN.
+/// What ON says of the rows that came of one, by an UNNEST or a table function: nothing in a LEFT JOIN.
 pub(super) fn restricted(
     joined: Source,
     kind: JoinKind,
     constraint: &JoinConstraint,
-    written: &Written<'_>,
+    (what, span): (&str, Span),
 ) -> Result<Source> {
     let condition = match constraint {
         JoinConstraint::None => return Ok(joined),
         JoinConstraint::On(condition) => Binder::over(&joined.scope).condition(condition, "ON")?.expression,
         JoinConstraint::Using(_) | JoinConstraint::Natural => {
-            return Err(SqlError::new(written.span, "UNNEST is joined with its own row only", "write ON TRUE"));
+            return Err(SqlError::new(span, format!("{what} is joined with its own row only"), "write ON TRUE"));
         }
     };
     match (condition, kind) {
         (Expression::Literal(Literal::Boolean(true)), _) => Ok(joined),
         (condition, JoinKind::Inner) => Ok(Source { relation: joined.relation.filtered(condition), ..joined }),
         (_, _) => {
-            let message = "a LEFT JOIN with UNNEST can have no condition but TRUE";
-            Err(SqlError::new(written.span, message, "write ON TRUE, and the condition into WHERE"))
+            let message = format!("a LEFT JOIN with {what} can have no condition but TRUE");
+            Err(SqlError::new(span, message, "write ON TRUE, and the condition into WHERE"))
         }
     }
 }

@@ -15,13 +15,14 @@ use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation};
 use crate::table::Table;
 use crate::types;
+use crate::user::UserFunctions;
 
 /// The column of the source that numbers its rows.
 const NUMBER: &str = "number";
 
-pub(super) fn rows(values: &Values) -> Result<Relation> {
+pub(super) fn rows(values: &Values, functions: UserFunctions) -> Result<Relation> {
     let span = values.span();
-    let scope = Scope::default();
+    let scope = Scope::default().with_functions(functions);
     let binder = Binder::over(&scope);
     let mut columns: Vec<Vec<Typed>> = Vec::new();
     for (place, row) in values.rows.iter().enumerate() {

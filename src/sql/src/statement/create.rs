@@ -8,6 +8,7 @@ use sqlparser::parser::{IsOptional, Parser};
 use sqlparser::tokenizer::{Span, Token};
 
 use super::data_type::parse_data_type;
+use super::function::parse_function;
 use super::parse::{parse_query, parse_table_name, parser_of, syntax, words};
 use super::{
     Column, ColumnSyntax, CreateTable, CreateView, Feature, Like, Merging, Statement, TableName, WatermarkClause,
@@ -29,7 +30,8 @@ pub(super) fn parse_create(parser: &mut Parser<'static>) -> Result<Statement> {
         return Err(SqlError::new(create.span, "CREATE OR REPLACE is not supported", "create each table once"));
     }
     let temporary = words(parser, &["TEMPORARY"]);
-    let kind = parser.next_token();
+    let is_system = temporary && words(parser, &["SYSTEM", "FUNCTION"]);
+    let kind = if is_system { parser.peek_token() } else { parser.next_token() };
     if tokens::is_keyword(Some(&kind), Keyword::TABLE) {
         let head = parse_head(parser, temporary)?;
         return parse_table(parser, head).map(Box::new).map(Statement::CreateTable);
@@ -38,8 +40,12 @@ pub(super) fn parse_create(parser: &mut Parser<'static>) -> Result<Statement> {
         let head = parse_head(parser, temporary)?;
         return parse_view(parser, head).map(Box::new).map(Statement::CreateView);
     }
+    if is_system || tokens::is_keyword(Some(&kind), Keyword::FUNCTION) {
+        let head = parse_head(parser, temporary)?;
+        return parse_function(parser, head.name, head.if_not_exists).map(Statement::CreateFunction);
+    }
     let message = format!("CREATE {} is not supported", kind.token.to_string().to_uppercase());
-    Err(SqlError::new(kind.span, message, "only tables and views can be created"))
+    Err(SqlError::new(kind.span, message, "only tables, views and functions can be created"))
 }
 
 fn parse_head(parser: &mut Parser<'static>, temporary: bool) -> Result<Head> {

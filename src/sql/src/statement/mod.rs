@@ -2,6 +2,7 @@
 
 mod create;
 mod data_type;
+mod function;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::look::Detail;
 
 pub(crate) use create::{parse_column_type, parse_hints};
 pub(crate) use data_type::parse_data_type;
+pub(crate) use function::{CreateFunction, DropFunction};
 pub(crate) use parse::{parse, parse_expression, parse_query_alone, unknown_database, words};
 
 /// A statement and where it begins.
@@ -26,7 +28,9 @@ pub(crate) struct Placed {
 pub(crate) enum Statement {
     CreateTable(Box<CreateTable>),
     CreateView(Box<CreateView>),
+    CreateFunction(CreateFunction),
     Drop(Drop),
+    DropFunction(DropFunction),
     Set(Set),
     Insert(Insert),
     BeginSet,

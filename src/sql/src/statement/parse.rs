@@ -7,13 +7,15 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 use super::create::{parse_create, parse_string};
+use super::function::parse_drop_function;
 use super::{Drop, Insert, Placed, Set, Statement, TableName};
 use crate::dialect::FlinkDialect;
 use crate::error::{Place, Result, SqlError};
 use crate::look::Detail;
 use crate::tokens::{self, StatementTokens};
 
-const STATEMENTS: &str = "an application has CREATE and DROP of tables and views, SET, INSERT INTO and statement sets";
+const STATEMENTS: &str =
+    "an application has CREATE and DROP of tables, views and functions, SET, INSERT INTO and statement sets";
 
 /// Parses the tokens between two semicolons: one statement, or a statement set's first line and the statement after it.
 pub(crate) fn parse(tokens: StatementTokens) -> Result<Vec<Placed>> {
@@ -82,7 +84,7 @@ fn parse_one(parser: &mut Parser<'static>) -> Result<Statement> {
     };
     match word.keyword {
         Keyword::CREATE => parse_create(parser),
-        Keyword::DROP => parse_drop(parser).map(Statement::Drop),
+        Keyword::DROP => parse_drop(parser),
         Keyword::EXPLAIN => parse_explain(parser),
         Keyword::DESCRIBE | Keyword::DESC => {
             parser.next_token();
@@ -195,17 +197,20 @@ fn parse_fixed(parser: &mut Parser<'static>) -> Result<Vec<(Ident, Expr)>> {
     }
 }
 
-fn parse_drop(parser: &mut Parser<'static>) -> Result<Drop> {
+fn parse_drop(parser: &mut Parser<'static>) -> Result<Statement> {
     parser.next_token();
-    words(parser, &["TEMPORARY"]);
+    let temporary = words(parser, &["TEMPORARY"]);
+    if (temporary && words(parser, &["SYSTEM", "FUNCTION"])) || words(parser, &["FUNCTION"]) {
+        return parse_drop_function(parser).map(Statement::DropFunction);
+    }
     let kind = parser.next_token();
     let is_view = tokens::is_keyword(Some(&kind), Keyword::VIEW);
     if !is_view && !tokens::is_keyword(Some(&kind), Keyword::TABLE) {
         let message = format!("DROP {} is not supported", kind.token.to_string().to_uppercase());
-        return Err(SqlError::new(kind.span, message, "only tables and views can be dropped"));
+        return Err(SqlError::new(kind.span, message, "only tables, views and functions can be dropped"));
     }
     let if_exists = words(parser, &["IF", "EXISTS"]);
-    Ok(Drop { is_view, if_exists, name: parse_table_name(parser)? })
+    Ok(Statement::Drop(Drop { is_view, if_exists, name: parse_table_name(parser)? }))
 }
 
 fn begins_query(token: &TokenWithSpan) -> bool {

@@ -189,6 +189,7 @@ pub(super) fn needs_new_incarnation(old: &JobSpec, new: &JobSpec) -> bool {
         workers,
         threads_per_worker,
         plan,
+        modules,
         storage,
         checkpoint: _,
         restore,
@@ -199,6 +200,7 @@ pub(super) fn needs_new_incarnation(old: &JobSpec, new: &JobSpec) -> bool {
         || *workers != old.workers
         || *threads_per_worker != old.threads_per_worker
         || *plan != old.plan
+        || *modules != old.modules
         || *storage != old.storage
         || *number > old.restore.number
 }

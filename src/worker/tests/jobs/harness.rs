@@ -205,6 +205,7 @@ fn spec_in(folder: &Path, workers: u32, extra: &serde_json::Value) -> JobSpec {
         workers,
         threads_per_worker: 1,
         plan,
+        modules: Default::default(),
         storage: StorageSpec { uri: format!("file://{}/storage", folder.display()), options: Default::default() },
         checkpoint: CheckpointSpec { interval_ms: 200, min_pause_ms: 50, timeout_ms: 30_000, keep: 2 },
         restore: RestoreSpec::default(),

@@ -67,7 +67,7 @@ impl IntervalJoinOperator {
         if !nodes.iter().all(|node| node.changelog.is_append()) {
             return Err("rows of its inputs are taken back".to_string());
         }
-        let on = On::new(&spec.node.uid, &join.on, &schemas)?;
+        let on = On::new(spec, &join.on, &schemas)?;
         let tracked = tracked(join.kind);
         let side = |side: Side, time| IntervalSide::new(&schemas[side], time, tracked[side]);
         Ok(Self {

@@ -40,9 +40,9 @@ impl LookupJoinOperator {
         Ok(Self {
             uid: spec.node.uid.clone(),
             keeps_unmatched,
-            on: On::new(&spec.node.uid, &join.on, &schemas)?,
+            on: On::new(spec, &join.on, &schemas)?,
             shape: ResultShape::of(join.kind, schemas, spec)?,
-            table: spec.lookup.ok_or("its table is not open")?.clone(),
+            table: spec.lookup().ok_or("its table is not open")?.clone(),
         })
     }
 

@@ -12,10 +12,11 @@ use tidemill_plan::JoinOn;
 
 use super::{LEFT, RIGHT, Side};
 use crate::expression::Evaluator;
+use crate::function::UserFunctions;
 use crate::hash::is_hashable;
 use crate::operator::Result;
 use crate::operators::calc::{reads, renumbered};
-use crate::operators::reason;
+use crate::operators::{Spec, reason};
 use crate::rows::{RowId, RowStore};
 
 /// A [`JoinOn`], checked against both inputs.
@@ -43,7 +44,7 @@ pub struct Pairs {
 }
 
 impl On {
-    pub fn new(uid: &str, on: &JoinOn, inputs: &[SchemaRef; 2]) -> std::result::Result<Self, String> {
+    pub fn new(spec: &Spec<'_>, on: &JoinOn, inputs: &[SchemaRef; 2]) -> std::result::Result<Self, String> {
         let mut key_types = Vec::with_capacity(on.keys.len());
         for key in &on.keys {
             let left = inputs[LEFT].fields().get(key.left).ok_or("a key is not among the left columns")?;
@@ -58,8 +59,8 @@ impl On {
         }
         let keys = [on.keys.iter().map(|key| key.left).collect(), on.keys.iter().map(|key| key.right).collect()];
         let never_null = on.keys.iter().enumerate().filter(|(_, key)| !key.nulls_equal).map(|(place, _)| place);
-        let condition = Condition::new(on, inputs)?;
-        Ok(Self { uid: uid.to_string(), keys, never_null: never_null.collect(), key_types, condition })
+        let condition = Condition::new(on, inputs, &*spec.outside.functions)?;
+        Ok(Self { uid: spec.node.uid.clone(), keys, never_null: never_null.collect(), key_types, condition })
     }
 
     pub fn keys(&self, side: Side, columns: &[ArrayRef]) -> Vec<ArrayRef> {
@@ -98,7 +99,11 @@ impl On {
 }
 
 impl Condition {
-    fn new(on: &JoinOn, inputs: &[SchemaRef; 2]) -> std::result::Result<Option<Self>, String> {
+    fn new(
+        on: &JoinOn,
+        inputs: &[SchemaRef; 2],
+        functions: &dyn UserFunctions,
+    ) -> std::result::Result<Option<Self>, String> {
         let Some(expression) = &on.condition else { return Ok(None) };
         let width = inputs[LEFT].fields().len();
         let all: Vec<Arc<Field>> = inputs.iter().flat_map(|schema| schema.fields().iter().cloned()).collect();
@@ -106,7 +111,8 @@ impl Condition {
         let schema = Arc::new(Schema::new(
             read.iter().map(|place| all[*place].as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
         ));
-        let evaluator = Evaluator::new(&renumbered(expression, &read), &schema).map_err(|error| reason(&error))?;
+        let evaluator = Evaluator::with_functions(&renumbered(expression, &read), &schema, functions);
+        let evaluator = evaluator.map_err(|error| reason(&error))?;
         let (left, right): (Vec<usize>, Vec<usize>) = read.iter().partition(|place| **place < width);
         let columns = [left, right.into_iter().map(|place| place - width).collect()];
         Ok(Some(Self { evaluator, columns, schema }))

@@ -60,7 +60,7 @@ impl JoinOperator {
             && nodes[RIGHT].changelog.is_append()
             && join.on.condition.is_none()
             && join.state_ttl_ms[RIGHT].is_none();
-        let on = On::new(&spec.node.uid, &join.on, &schemas)?;
+        let on = On::new(spec, &join.on, &schemas)?;
         Ok(Self {
             kind: join.kind,
             groups: GroupTable::new(&on.key_types).map_err(|error| error.to_string())?,

@@ -57,7 +57,7 @@ impl TemporalJoinOperator {
         for (schema, time) in schemas.iter().zip(times) {
             check_time(schema, time)?;
         }
-        let on = On::new(&spec.node.uid, &join.on, &schemas)?;
+        let on = On::new(spec, &join.on, &schemas)?;
         Ok(Self {
             kind: join.kind,
             groups: GroupTable::new(&on.key_types).map_err(|error| error.to_string())?,

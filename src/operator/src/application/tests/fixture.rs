@@ -27,6 +27,7 @@ pub fn job(version: &str, workers: u32) -> JobSpec {
         workers,
         threads_per_worker: 1,
         plan: serde_json::json!({"nodes": []}),
+        modules: Default::default(),
         storage: StorageSpec { uri: "s3://b".into(), options: Default::default() },
         checkpoint: CheckpointSpec::default(),
         restore: RestoreSpec { known_incarnation: Incarnation(3), ..RestoreSpec::default() },

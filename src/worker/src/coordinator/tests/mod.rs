@@ -24,6 +24,7 @@ pub fn spec(workers: u32) -> JobSpec {
         workers,
         threads_per_worker: 1,
         plan: serde_json::Value::Null,
+        modules: Default::default(),
         storage: StorageSpec { uri: "file:///nowhere".into(), options: Default::default() },
         checkpoint: CheckpointSpec { interval_ms: 10_000, min_pause_ms: 1_000, timeout_ms: 60_000, keep: 2 },
         restore: RestoreSpec::default(),

@@ -1,0 +1,120 @@
+//! `LATERAL TABLE(f(x)) AS t (a, b)`: each row once for each row that a table function gives for it.
+
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, Ident, Spanned, TableAlias, TableFactor};
+use sqlparser::tokenizer::Span;
+use tidemill_functions::Returns;
+use tidemill_plan::{Correlate, Expression, JoinKind, NodeKind};
+
+use super::from::{Source, renamed};
+use crate::bind::{Binder, Scope, Typed, near, positional, refuse_clauses};
+use crate::error::{Result, SqlError};
+use crate::relation::{Field, Relation};
+use crate::user::{self, UserFunctions};
+
+/// A call as it is written.
+pub(super) struct Written<'a> {
+    function: &'a Function,
+    alias: Option<&'a TableAlias>,
+    span: Span,
+}
+
+impl<'a> Written<'a> {
+    /// None for anything else. Without LATERAL it may be a function of our own, for windows.
+    pub(super) fn of(factor: &'a TableFactor, functions: &UserFunctions) -> Option<Self> {
+        let (function, alias) = match factor {
+            TableFactor::Function { lateral: true, name, args, alias, .. }
+                if name.to_string().eq_ignore_ascii_case("TABLE") =>
+            {
+                match args.as_slice() {
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(function)))] => (function, alias),
+                    _ => return None,
+                }
+            }
+            TableFactor::TableFunction { expr: Expr::Function(function), alias }
+                if functions.forms(&function.name.to_string()).is_some() =>
+            {
+                (function, alias)
+            }
+            _ => return None,
+        };
+        Some(Self { function, alias: alias.as_ref(), span: function.name.span() })
+    }
+
+    pub(super) fn span(&self) -> Span {
+        self.span
+    }
+
+    pub(super) fn alone(&self) -> SqlError {
+        SqlError::new(self.span, "the table function has no row to be called for", "write it behind a table: FROM t, …")
+    }
+}
+
+/// The left rows with those that the function gives. The relation is settled.
+pub(super) fn joined(kind: JoinKind, left: Source, written: &Written<'_>) -> Result<Source> {
+    if !matches!(kind, JoinKind::Inner | JoinKind::Left) {
+        let message = "a table function can only be joined by CROSS JOIN and LEFT JOIN … ON TRUE";
+        return Err(SqlError::new(written.span, message, "use one of the two"));
+    }
+    refuse_clauses(written.function, written.span)?;
+    let name = written.function.name.to_string();
+    let forms = left.scope.functions().forms(&name).ok_or_else(|| unknown(&left.scope, &name, written.span))?;
+    let binder = Binder::over(&left.scope);
+    let values = positional(written.function)?.into_iter().map(|value| binder.bind(value)).collect::<Result<_>>()?;
+    let (form, values) = user::chosen(forms, values, written.span)?;
+    let Returns::Table(columns) = &form.signature.returns else {
+        let message = format!("{name} gives one value and no rows");
+        return Err(SqlError::new(written.span, message, "call it in SELECT"));
+    };
+    let function = form.function.clone();
+    let given: Vec<Field> =
+        columns.iter().map(|column| Field::plain(column.name.clone(), column.of.data_type(), true)).collect();
+    let width = left.relation.fields.len();
+    let (relation, arguments) = with_columns(left.relation, values);
+    let wide = relation.fields.len();
+    let fields: Vec<Field> = relation.fields.iter().chain(&given).cloned().collect();
+    let kind = NodeKind::Correlate(Correlate { function, arguments, kind });
+    let relation = Relation::operator(kind, vec![relation], fields);
+    let places: Vec<usize> = (0..width).chain(wide..wide + given.len()).collect();
+    let relation = if wide == width { relation } else { relation.picked(&places) };
+    let scope = left.scope.beside(named(given, written.alias)?);
+    Ok(Source { relation, scope })
+}
+
+fn unknown(scope: &Scope, name: &str, span: Span) -> SqlError {
+    let message = format!("there is no table function `{name}`");
+    let remedy = match near(name, scope.functions().names()).first() {
+        Some(near) => format!("did you mean `{near}`"),
+        None => "create it with CREATE FUNCTION, or use UNNEST for a collection".to_string(),
+    };
+    SqlError::new(span, message, remedy)
+}
+
+/// The relation with these values among its columns, and where they are.
+fn with_columns(relation: Relation, values: Vec<Typed>) -> (Relation, Vec<usize>) {
+    let mut projection: Vec<Expression> = (0..relation.fields.len()).map(Expression::Column).collect();
+    let mut fields = relation.fields.clone();
+    let mut places = Vec::with_capacity(values.len());
+    for (number, value) in values.into_iter().enumerate() {
+        places.push(match value.expression {
+            Expression::Column(place) => place,
+            computed => {
+                projection.push(computed);
+                fields.push(Field::plain(format!("argument{number}"), value.data_type, value.nullable));
+                fields.len() - 1
+            }
+        });
+    }
+    match fields.len() == relation.fields.len() {
+        true => (relation, places),
+        false => (relation.calc(None, projection, fields), places),
+    }
+}
+
+/// The function's columns by their names.
+fn named(given: Vec<Field>, alias: Option<&TableAlias>) -> Result<Scope> {
+    let Some(alias) = alias else { return Ok(Scope::of_fields(&given, None)) };
+    let names: Vec<Ident> = alias.columns.iter().map(|column| column.name.clone()).collect();
+    let nothing = Relation::operator(NodeKind::Union, Vec::new(), given);
+    let fields = renamed(nothing, &names, alias.name.span)?.fields;
+    Ok(Scope::of_fields(&fields, Some(&alias.name.value)))
+}

@@ -1,0 +1,1 @@
+CREATE FUNCTION f AS 'absent' LANGUAGE WASM USING FILE 'module.wasm';

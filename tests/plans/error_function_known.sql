@@ -1,0 +1,1 @@
+CREATE FUNCTION upper AS 'half' LANGUAGE WASM USING FILE 'module.wasm';
