@@ -82,7 +82,7 @@ fn recomputed_unordered(changes: &[(Row, i8)]) -> Vec<String> {
         text(distinct.first().map(|_| distinct.iter().sum::<i64>())),
         flagged().map(|row| &row.2).collect::<BTreeSet<_>>().len().to_string(),
         rows.iter().map(|row| &row.2).collect::<BTreeSet<_>>().len().to_string(),
-        if entries.is_empty() { "NULL".to_string() } else { format!("{{{}}}", entries.join(", ")) },
+        format!("{{{}}}", entries.join(", ")),
     ]
 }
 
