@@ -27,7 +27,7 @@ step() {
 
 format() { cargo fmt --all --check; }
 clippy() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
-unit_tests() { cargo test --locked --workspace; }
+unit_tests() { cargo test --locked --workspace --no-fail-fast; }
 
 benchmark_scripts() {
   install_missing python3:python3
