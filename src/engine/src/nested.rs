@@ -55,6 +55,11 @@ pub fn element_type(data_type: &DataType) -> Result<DataType> {
     }
 }
 
+/// The values of a call's arguments, one for each row.
+pub fn evaluated(arguments: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+    arguments.iter().map(|argument| argument.evaluate(batch)?.into_array(batch.num_rows())).collect()
+}
+
 impl PhysicalExpr for Nested {
     fn data_type(&self, _: &Schema) -> Result<DataType> {
         Ok(self.returns.clone())
@@ -65,8 +70,7 @@ impl PhysicalExpr for Nested {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let arguments = self.arguments.iter().map(|argument| argument.evaluate(batch)?.into_array(batch.num_rows()));
-        let arguments = arguments.collect::<Result<Vec<ArrayRef>>>()?;
+        let arguments = evaluated(&self.arguments, batch)?;
         let value = match (self.operation, arguments.as_slice()) {
             (Operation::Field(place), [row]) => field(row.as_struct(), place)?,
             (Operation::Element, [nested, index]) => match nested.data_type() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
 use datafusion_common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion_expr::ColumnarValue;
@@ -12,6 +12,7 @@ use datafusion_physical_expr::PhysicalExpr;
 use tidemill_plan::UserFunction;
 
 use crate::function::BatchFunction;
+use crate::nested::evaluated;
 
 #[derive(Debug)]
 pub struct UserCall {
@@ -43,8 +44,7 @@ impl PhysicalExpr for UserCall {
 
     /// A fault goes up as it is: it says more than an expression could.
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let arguments = self.arguments.iter().map(|argument| argument.evaluate(batch)?.into_array(batch.num_rows()));
-        let arguments = arguments.collect::<Result<Vec<ArrayRef>>>()?;
+        let arguments = evaluated(&self.arguments, batch)?;
         let returned = self.function.call(&arguments, batch.num_rows());
         let returned = returned.map_err(|problem| DataFusionError::External(Box::new(problem)))?;
         match returned.columns.into_iter().next() {

@@ -14,7 +14,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use tidemill_connectors::formats::json::{JsonOptions, encoder::Encoder};
 use tidemill_connectors::generator::page_views::{PageViewSpec, PageViews};
-use tidemill_engine::connector::{AssignedSplit, Connector, Polled, Result, Source, SourceReader, TaskContext};
+use tidemill_engine::connector::{
+    AssignedSplit, Connector, Polled, Prepared, Result, Sink, Source, SourceReader, TaskContext,
+};
+use tidemill_model::CheckpointId;
 use tidemill_plan::Table;
 
 pub struct Broker {
@@ -218,4 +221,18 @@ pub fn to_the_end(reader: &mut dyn SourceReader) -> Result<Vec<String>> {
 pub fn sorted(mut rows: Vec<String>) -> Vec<String> {
     rows.sort();
     rows
+}
+
+/// Writes rows and makes them visible, whatever the sink's guarantee asks for.
+pub fn write(sink: &dyn Sink, rows: &RecordBatch) {
+    let mut writer = sink.writer(0).unwrap();
+    writer.write(rows).unwrap();
+    match writer.prepare(CheckpointId(1)).unwrap() {
+        Prepared::Staged(chunk) => {
+            let mut committer = sink.committer(0).unwrap().unwrap();
+            committer.commit(CheckpointId(1), &mut [Ok(chunk)].into_iter()).unwrap();
+        }
+        Prepared::Flush(flush) => std::thread::spawn(flush).join().unwrap().unwrap(),
+        Prepared::Done => panic!("nothing is waited for"),
+    }
 }

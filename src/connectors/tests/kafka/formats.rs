@@ -8,11 +8,10 @@ use arrow::util::display::array_value_to_string;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
 use tidemill_connectors::kafka::Kafka;
-use tidemill_engine::connector::{Connector, Polled, Prepared, Source, TaskContext};
-use tidemill_model::CheckpointId;
+use tidemill_engine::connector::{Connector, Polled, Source, TaskContext};
 use tidemill_plan::{CHANGE, Change, Changelog, Table};
 
-use crate::broker::{Broker, assigned, broker, context};
+use crate::broker::{Broker, assigned, broker, context, write};
 
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("id", DataType::Utf8, true), Field::new("n", DataType::Int32, true)]))
@@ -56,21 +55,11 @@ fn batch(rows: &[Row], changelog: &Changelog) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
 }
 
-fn write(table: &Table, rows: &RecordBatch, context: &TaskContext) {
+fn write_to(table: &Table, rows: &RecordBatch, context: &TaskContext) {
     let columns: Vec<usize> =
         (0..rows.num_columns()).filter(|place| rows.schema().field(*place).name() != CHANGE).collect();
     let schema = Arc::new(rows.schema().project(&columns).unwrap());
-    let sink = Kafka.sink(table, schema, context).unwrap();
-    let mut writer = sink.writer(0).unwrap();
-    writer.write(rows).unwrap();
-    match writer.prepare(CheckpointId(1)).unwrap() {
-        Prepared::Staged(chunk) => {
-            let mut committer = sink.committer(0).unwrap().unwrap();
-            committer.commit(CheckpointId(1), &mut [Ok(chunk)].into_iter()).unwrap();
-        }
-        Prepared::Flush(flush) => std::thread::spawn(flush).join().unwrap().unwrap(),
-        Prepared::Done => panic!("nothing is waited for"),
-    }
+    write(&*Kafka.sink(table, schema, context).unwrap(), rows);
 }
 
 /// Rows as Flink's print connector shows them.
@@ -121,7 +110,7 @@ fn check(connector: &str, options: &[(&str, &str)], rows: &[Row], changelog: Cha
         let more = [("sink.delivery-guarantee", guarantee), ("scan.bounded.mode", "latest-offset")];
         let table = table(&broker, connector, &topic, &[options, &more].concat());
         let context = TaskContext { changelog: changelog.clone(), ..context(&topic) };
-        write(&table, &batch(rows, &changelog), &context);
+        write_to(&table, &batch(rows, &changelog), &context);
         let source = Kafka.source(&table, schema(), &context).unwrap();
         assert_eq!(read_with_restores(&*source), expected, "{options:?}, {guarantee}");
     }
@@ -175,7 +164,7 @@ fn a_raw_value_is_its_bytes_and_null_is_no_value() {
     let table = table(&broker, "kafka", &topic, &options);
     let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a\nä"), None, Some("")]));
     let rows = RecordBatch::try_from_iter_with_nullable([("line", texts, true)]).unwrap();
-    write(&table, &rows, &context(&topic));
+    write_to(&table, &rows, &context(&topic));
     let source = Kafka.source(&table, rows.schema(), &context(&topic)).unwrap();
     assert_eq!(read_with_restores(&*source), ["+I[a\nä]", "+I[null]", "+I[]"]);
 }
@@ -188,7 +177,7 @@ fn a_fixed_partitioner_puts_what_a_thread_writes_into_one_partition() {
         let topic = broker.topic(4);
         let options = [("format", "json"), ("sink.partitioner", "fixed"), ("sink.delivery-guarantee", guarantee)];
         let table = table(&broker, "kafka", &topic, &options);
-        write(&table, &batch(&ROWS, &Changelog::Append), &context(&topic));
+        write_to(&table, &batch(&ROWS, &Changelog::Append), &context(&topic));
         assert_eq!(broker.visible(&topic).len(), ROWS.len(), "thread 0 writes to partition 0");
     }
 }

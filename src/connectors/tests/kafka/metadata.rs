@@ -11,11 +11,10 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tidemill_connectors::kafka::Kafka;
-use tidemill_engine::connector::{Connector, Prepared};
-use tidemill_model::CheckpointId;
+use tidemill_engine::connector::Connector;
 use tidemill_plan::{Table, metadata};
 
-use crate::broker::{Broker, assigned, broker, context, to_the_end};
+use crate::broker::{Broker, assigned, broker, context, to_the_end, write};
 
 /// A table of `number` and these keys of metadata, each under its own name.
 fn table(broker: &Broker, topic: &str, keys: &[&str], options: &[(&str, &str)]) -> (Table, SchemaRef) {
@@ -88,16 +87,7 @@ fn time_and_headers_are_written_whatever_the_guarantee() {
         let options = [("sink.delivery-guarantee", guarantee)];
         let (table, schema) = table(&broker, &topic, &["timestamp", "headers"], &options);
         let sink = Kafka.sink(&table, schema.clone(), &context(&topic)).unwrap();
-        let mut writer = sink.writer(0).unwrap();
-        writer.write(&rows(&schema)).unwrap();
-        match writer.prepare(CheckpointId(1)).unwrap() {
-            Prepared::Staged(chunk) => {
-                let mut committer = sink.committer(0).unwrap().unwrap();
-                committer.commit(CheckpointId(1), &mut [Ok(chunk)].into_iter()).unwrap();
-            }
-            Prepared::Flush(flush) => std::thread::spawn(flush).join().unwrap().unwrap(),
-            Prepared::Done => panic!("nothing is waited for"),
-        }
+        write(&*sink, &rows(&schema));
         let told = told(&broker, &topic, &["timestamp", "headers"]);
         assert_eq!(told[0], r#"{"number":1,"timestamp":"1970-01-01 00:00:00.001Z","headers":{"kind":"Y29weQ=="}}"#);
         assert!(told[1].starts_with(r#"{"number":2,"timestamp":"20"#), "sent without a time, so now: {}", told[1]);

@@ -1,11 +1,12 @@
 //! `LATERAL TABLE(f(x)) AS t (a, b)`: each row once for each row that a table function gives for it.
 
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, Ident, Spanned, TableAlias, TableFactor};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, Spanned, TableAlias, TableFactor};
 use sqlparser::tokenizer::Span;
 use tidemill_functions::Returns;
 use tidemill_plan::{Correlate, Expression, JoinKind, NodeKind};
 
-use super::from::{Source, renamed};
+use super::from::Source;
+use super::unnest::{extended, named};
 use crate::bind::{Binder, Scope, Typed, near, positional, refuse_clauses};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation};
@@ -70,14 +71,9 @@ pub(super) fn joined(kind: JoinKind, left: Source, written: &Written<'_>) -> Res
         columns.iter().map(|column| Field::plain(column.name.clone(), column.of.data_type(), true)).collect();
     let width = left.relation.fields.len();
     let (relation, arguments) = with_columns(left.relation, values);
-    let wide = relation.fields.len();
-    let fields: Vec<Field> = relation.fields.iter().chain(&given).cloned().collect();
-    let kind = NodeKind::Correlate(Correlate { function, arguments, kind });
-    let relation = Relation::operator(kind, vec![relation], fields);
-    let places: Vec<usize> = (0..width).chain(wide..wide + given.len()).collect();
-    let relation = if wide == width { relation } else { relation.picked(&places) };
-    let scope = left.scope.beside(named(given, written.alias)?);
-    Ok(Source { relation, scope })
+    let correlate = NodeKind::Correlate(Correlate { function, arguments, kind });
+    let scope = left.scope.beside(named(given.clone(), written.alias)?);
+    Ok(Source { relation: extended(relation, width, correlate, &given), scope })
 }
 
 fn unknown(scope: &Scope, name: &str, span: Span) -> SqlError {
@@ -108,13 +104,4 @@ fn with_columns(relation: Relation, values: Vec<Typed>) -> (Relation, Vec<usize>
         true => (relation, places),
         false => (relation.calc(None, projection, fields), places),
     }
-}
-
-/// The function's columns by their names.
-fn named(given: Vec<Field>, alias: Option<&TableAlias>) -> Result<Scope> {
-    let Some(alias) = alias else { return Ok(Scope::of_fields(&given, None)) };
-    let names: Vec<Ident> = alias.columns.iter().map(|column| column.name.clone()).collect();
-    let nothing = Relation::operator(NodeKind::Union, Vec::new(), given);
-    let fields = renamed(nothing, &names, alias.name.span)?.fields;
-    Ok(Scope::of_fields(&fields, Some(&alias.name.value)))
 }

@@ -65,14 +65,18 @@ pub(super) fn joined(kind: JoinKind, left: Source, written: &Written<'_>) -> Res
     }
     let width = left.relation.fields.len();
     let (relation, column) = with_column(left.relation, collection.expression, collection.data_type);
-    let fields: Vec<Field> = relation.fields.iter().chain(&elements).cloned().collect();
-    let wide = relation.fields.len();
-    let unnest = Unnest { column, kind, with_ordinality: written.with_ordinality };
-    let relation = Relation::operator(NodeKind::Unnest(unnest), vec![relation], fields);
-    let places: Vec<usize> = (0..width).chain(wide..wide + elements.len()).collect();
-    let relation = if wide == width { relation } else { relation.picked(&places) };
-    let scope = left.scope.beside(named(elements, written.alias)?);
-    Ok(Source { relation, scope })
+    let unnest = NodeKind::Unnest(Unnest { column, kind, with_ordinality: written.with_ordinality });
+    let scope = left.scope.beside(named(elements.clone(), written.alias)?);
+    Ok(Source { relation: extended(relation, width, unnest, &elements), scope })
+}
+
+/// What an operator that adds columns to its input's gives: they stand behind the first `width` of those.
+pub(super) fn extended(input: Relation, width: usize, operator: NodeKind, added: &[Field]) -> Relation {
+    let wide = input.fields.len();
+    let fields = input.fields.iter().chain(added).cloned().collect();
+    let relation = Relation::operator(operator, vec![input], fields);
+    let places: Vec<usize> = (0..width).chain(wide..wide + added.len()).collect();
+    if wide == width { relation } else { relation.picked(&places) }
 }
 
 /// What ON says of the rows that came of one, by an UNNEST or a table function: nothing in a LEFT JOIN.
@@ -137,7 +141,7 @@ fn elements(collection: &DataType, alias: Option<&TableAlias>) -> Option<Vec<Fie
 }
 
 /// The elements' columns by their names.
-fn named(elements: Vec<Field>, alias: Option<&TableAlias>) -> Result<Scope> {
+pub(super) fn named(elements: Vec<Field>, alias: Option<&TableAlias>) -> Result<Scope> {
     let Some(alias) = alias else { return Ok(Scope::of_fields(&elements, None)) };
     let names: Vec<_> = alias.columns.iter().map(|column| column.name.clone()).collect();
     let nothing = Relation::operator(NodeKind::Union, Vec::new(), elements);
