@@ -123,12 +123,15 @@ fn build(expression: &Expression, of: &Input<'_>) -> Result<Arc<dyn PhysicalExpr
         Expression::IsNull(inner) => Arc::new(IsNullExpr::new(build(inner)?)),
         Expression::IsTrue(inner) => is_not_distinct_from(build(inner)?, true),
         Expression::IsFalse(inner) => is_not_distinct_from(build(inner)?, false),
-        // Casts whose rules are not Arrow's.
-        Expression::Cast { expression, to, or_null } if casts::is_flinks(&build(expression)?.data_type(input)?, to) => {
-            Arc::new(Cast::new(build(expression)?, to.clone(), *or_null))
+        Expression::Cast { expression, to, or_null } => {
+            let inner = build(expression)?;
+            // Casts whose rules are not Arrow's.
+            match (casts::is_flinks(&inner.data_type(input)?, to), *or_null) {
+                (true, or_null) => Arc::new(Cast::new(inner, to.clone(), or_null)),
+                (false, false) => cast(inner, input, to.clone())?,
+                (false, true) => try_cast(inner, input, to.clone())?,
+            }
         }
-        Expression::Cast { expression, to, or_null: false } => cast(build(expression)?, input, to.clone())?,
-        Expression::Cast { expression, to, or_null: true } => try_cast(build(expression)?, input, to.clone())?,
         Expression::Case { branches, otherwise } => {
             let mut when_then = Vec::with_capacity(branches.len());
             for (when, then) in branches {
