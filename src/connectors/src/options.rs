@@ -138,6 +138,13 @@ impl<'a> Options<'a> {
         self.invalid(format!("the connector `{connector}` has no {what} `{name}`"), remedy)
     }
 
+    /// What a key of metadata stands for.
+    pub fn metadata<T: Copy>(&self, key: &str, known: &[(&str, T)]) -> Result<T> {
+        let found = known.iter().find(|(name, _)| *name == key);
+        let names = known.iter().map(|(name, _)| *name);
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| self.unknown(key, "metadata", names))
+    }
+
     /// Refuses rows that come and go, for tables that take only rows that stay.
     pub fn only_appends(&self, context: &TaskContext) -> Result<()> {
         match context.changelog.is_append() {

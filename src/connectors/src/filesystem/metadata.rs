@@ -43,10 +43,7 @@ impl FileColumns {
         let mut columns = Vec::new();
         for field in schema.fields() {
             let Some(key) = table.metadata.get(field.name()) else { continue };
-            let known = KEYS.iter().find(|(name, _)| name == key);
-            let names = || KEYS.iter().map(|(name, _)| *name);
-            let (_, told) = known.ok_or_else(|| Options::new(table).unknown(key, "metadata", names()))?;
-            columns.push((field.clone(), *told));
+            columns.push((field.clone(), Options::new(table).metadata(key, &KEYS)?));
         }
         Ok(Self(columns))
     }
@@ -63,13 +60,8 @@ impl FileColumns {
     /// The rows with these columns behind their own.
     pub fn beside(&self, rows: &RecordBatch, file: &About) -> std::result::Result<RecordBatch, ArrowError> {
         let count = rows.num_rows();
-        let fields = rows
-            .schema()
-            .fields()
-            .iter()
-            .cloned()
-            .chain(self.0.iter().map(|(field, _)| field.clone()))
-            .collect::<Vec<_>>();
+        let own = rows.schema_ref().fields().iter().cloned();
+        let fields: Vec<FieldRef> = own.chain(self.0.iter().map(|(field, _)| field.clone())).collect();
         let told = self.0.iter().map(|(_, told)| told.column(file, count));
         let columns = rows.columns().iter().cloned().chain(told).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(count));

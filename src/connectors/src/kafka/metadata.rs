@@ -72,17 +72,14 @@ impl MetadataColumns {
             let Some(key) = table.metadata.get(field.name()).filter(|key| !key.starts_with(OF_FORMAT)) else {
                 return Ok(None);
             };
-            let (_, told) = KEYS
-                .iter()
-                .find(|(name, _)| name == key)
-                .ok_or_else(|| Options::new(table).unknown(key, "metadata", KEYS.iter().map(|(name, _)| *name)))?;
+            let told = Options::new(table).metadata(key, &KEYS)?;
             let has = field.data_type();
             match tidemill_plan::metadata::keys(table).iter().find(|known| known.name == key) {
                 Some(known) if known.data_type != *has => {
                     let message = format!("the metadata `{key}` is {}, not {has}", known.data_type);
                     Err(invalid(table, message, "please report this with the table's columns"))
                 }
-                _ => Ok(Some(*told)),
+                _ => Ok(Some(told)),
             }
         });
         let told = told.collect::<Result<_>>()?;

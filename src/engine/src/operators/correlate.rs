@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use tidemill_plan::{CHANGE, Correlate, JoinKind};
+use tidemill_plan::{Correlate, JoinKind};
 
+use super::beside::beside;
 use super::{Built, Spec};
 use crate::element::Element;
 use crate::function::BatchFunction;
@@ -56,14 +57,8 @@ impl CorrelateOperator {
     ) -> std::result::Result<RecordBatch, ArrowError> {
         let of: UInt32Array = pairs.iter().map(|(row, _)| *row).collect::<Vec<_>>().into();
         let places: UInt32Array = pairs.iter().map(|(_, place)| *place).collect::<Vec<_>>().into();
-        let has_change = rows.schema_ref().fields().last().is_some_and(|field| field.name() == CHANGE);
-        let (own, change) = rows.columns().split_at(rows.num_columns() - usize::from(has_change));
-        let own = own.iter().map(|column| take(column, &of, None));
         let given = given.iter().map(|column| take(column, &places, None));
-        let change = change.iter().map(|column| take(column, &of, None));
-        let columns = own.chain(given).chain(change).collect::<std::result::Result<Vec<_>, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(pairs.len()));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+        beside(rows, &of, given.collect::<std::result::Result<_, _>>()?, &self.schema)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The dataflow's operators, a folder or file each.
 
 mod assign_windows;
+mod beside;
 mod calc;
 mod correlate;
 mod expand;

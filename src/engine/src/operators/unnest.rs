@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, UInt32Array, make_array};
+use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch, UInt32Array, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
-use tidemill_plan::{CHANGE, JoinKind, Unnest};
+use tidemill_plan::{JoinKind, Unnest};
 
+use super::beside::beside;
 use super::{Built, Spec};
 use crate::element::Element;
 use crate::operator::{Output, Result, StreamOperator};
@@ -110,12 +111,7 @@ impl UnnestOperator {
     ) -> std::result::Result<RecordBatch, ArrowError> {
         let Elements { rows: of, places, numbers } = std::mem::take(elements);
         let (of, places) = (UInt32Array::from(of), UInt32Array::from(places));
-        let has_change = rows.schema_ref().fields().last().is_some_and(|field| field.name() == CHANGE);
-        let (own, change) = rows.columns().split_at(rows.num_columns() - usize::from(has_change));
-        let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for column in own {
-            columns.push(take(column, &of, None)?);
-        }
+        let mut columns = Vec::new();
         let wanted = if self.shape == Shape::Counted { &values[..1] } else { values };
         for column in wanted {
             let column = take(column, &places, None)?;
@@ -127,13 +123,7 @@ impl UnnestOperator {
         if self.with_ordinality {
             columns.push(Arc::new(Int32Array::from(numbers)));
         }
-        for column in change {
-            columns.push(take(column, &of, None)?);
-        }
-        let columns_fit = columns.len() == self.schema.fields().len();
-        debug_assert!(columns_fit, "the shape follows from the schema");
-        let options = RecordBatchOptions::new().with_row_count(Some(of.len()));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+        beside(rows, &of, columns, &self.schema)
     }
 }
 
@@ -213,7 +203,7 @@ mod tests {
     use arrow::datatypes::{Field, Schema};
     use arrow::util::display::{ArrayFormatter, FormatOptions};
     use tidemill_model::key_groups::KeyGroupRange;
-    use tidemill_plan::{Changelog, NodeKind, PlanNode};
+    use tidemill_plan::{CHANGE, Changelog, NodeKind, PlanNode};
 
     use super::*;
     use crate::outside::Outside;

@@ -3,13 +3,14 @@
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, Spanned, TableAlias, TableFactor};
 use sqlparser::tokenizer::Span;
 use tidemill_functions::Returns;
-use tidemill_plan::{Correlate, Expression, JoinKind, NodeKind};
+use tidemill_plan::{Correlate, JoinKind, NodeKind};
 
 use super::from::Source;
+use super::join::Computed;
 use super::unnest::{extended, named};
 use crate::bind::{Binder, Scope, Typed, near, positional, refuse_clauses};
 use crate::error::{Result, SqlError};
-use crate::relation::{Field, Relation};
+use crate::relation::Field;
 use crate::user::{self, UserFunctions};
 
 /// A call as it is written.
@@ -70,7 +71,13 @@ pub(super) fn joined(kind: JoinKind, left: Source, written: &Written<'_>) -> Res
     let given: Vec<Field> =
         columns.iter().map(|column| Field::plain(column.name.clone(), column.of.data_type(), true)).collect();
     let width = left.relation.fields.len();
-    let (relation, arguments) = with_columns(left.relation, values);
+    let mut computed = Computed::over(&left.relation);
+    let argument = |(number, value): (usize, Typed)| {
+        let field = Field::plain(format!("argument{number}"), value.data_type, value.nullable);
+        computed.place_as(value.expression, field)
+    };
+    let arguments = values.into_iter().enumerate().map(argument).collect();
+    let relation = computed.onto(left.relation);
     let correlate = NodeKind::Correlate(Correlate { function, arguments, kind });
     let scope = left.scope.beside(named(given.clone(), written.alias)?);
     Ok(Source { relation: extended(relation, width, correlate, &given), scope })
@@ -83,25 +90,4 @@ fn unknown(scope: &Scope, name: &str, span: Span) -> SqlError {
         None => "create it with CREATE FUNCTION, or use UNNEST for a collection".to_string(),
     };
     SqlError::new(span, message, remedy)
-}
-
-/// The relation with these values among its columns, and where they are.
-fn with_columns(relation: Relation, values: Vec<Typed>) -> (Relation, Vec<usize>) {
-    let mut projection: Vec<Expression> = (0..relation.fields.len()).map(Expression::Column).collect();
-    let mut fields = relation.fields.clone();
-    let mut places = Vec::with_capacity(values.len());
-    for (number, value) in values.into_iter().enumerate() {
-        places.push(match value.expression {
-            Expression::Column(place) => place,
-            computed => {
-                projection.push(computed);
-                fields.push(Field::plain(format!("argument{number}"), value.data_type, value.nullable));
-                fields.len() - 1
-            }
-        });
-    }
-    match fields.len() == relation.fields.len() {
-        true => (relation, places),
-        false => (relation.calc(None, projection, fields), places),
-    }
 }

@@ -259,11 +259,16 @@ impl Computed {
     }
 
     pub(super) fn place(&mut self, expression: Expression) -> usize {
+        let data_type = crate::check::type_over(&expression, &self.fields);
+        self.place_as(expression, Field::plain("key", data_type, true))
+    }
+
+    /// The column of an expression, which is `field` if it is a new one.
+    pub(super) fn place_as(&mut self, expression: Expression, field: Field) -> usize {
         if let Some(place) = self.expressions.iter().position(|known| *known == expression) {
             return place;
         }
-        let data_type = crate::check::type_over(&expression, &self.fields);
-        self.fields.push(Field::plain("key", data_type, true));
+        self.fields.push(field);
         self.expressions.push(expression);
         self.expressions.len() - 1
     }

@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::{Expression, JoinKind, Literal, NodeKind, Unnest};
 
 use super::from::{Source, renamed};
+use super::join::Computed;
 use crate::bind::{Binder, Scope};
 use crate::error::{Result, SqlError};
 use crate::relation::{Field, Relation};
@@ -64,7 +65,9 @@ pub(super) fn joined(kind: JoinKind, left: Source, written: &Written<'_>) -> Res
         elements = elements.iter().map(Field::nullable).collect();
     }
     let width = left.relation.fields.len();
-    let (relation, column) = with_column(left.relation, collection.expression, collection.data_type);
+    let mut computed = Computed::over(&left.relation);
+    let column = computed.place_as(collection.expression, Field::plain("collection", collection.data_type, true));
+    let relation = computed.onto(left.relation);
     let unnest = NodeKind::Unnest(Unnest { column, kind, with_ordinality: written.with_ordinality });
     let scope = left.scope.beside(named(elements.clone(), written.alias)?);
     Ok(Source { relation: extended(relation, width, unnest, &elements), scope })
@@ -101,16 +104,6 @@ pub(super) fn restricted(
             Err(SqlError::new(span, message, "write ON TRUE, and the condition into WHERE"))
         }
     }
-}
-
-fn with_column(relation: Relation, value: Expression, data_type: DataType) -> (Relation, usize) {
-    if let Expression::Column(place) = value {
-        return (relation, place);
-    }
-    let place = relation.fields.len();
-    let fields = relation.fields.iter().cloned().chain([Field::plain("collection", data_type, true)]).collect();
-    let projection = (0..place).map(Expression::Column).chain([value]).collect();
-    (relation.calc(None, projection, fields), place)
 }
 
 /// The columns of an element. A single one is called as the alias is, if that names no columns.
