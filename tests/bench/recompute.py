@@ -68,9 +68,7 @@ def has_order(groups, found, frame, steps):
         return False
     # For each price put: the ones behind it that may still be tried.
     window, left, tries = [], Counter(found), [sorted(groups[0])] if groups else []
-    bounds = list(itertools.accumulate(group.total() for group in groups))
     group_of = [number for number, group in enumerate(groups) for _ in range(group.total())]
-    groups = [Counter(group) for group in groups]
     while tries:
         if next(steps) > MOST_STEPS:
             return False
@@ -88,7 +86,7 @@ def has_order(groups, found, frame, steps):
         left[value] -= 1
         groups[group_of[len(window)]][price] -= 1
         window.append(price)
-        if len(window) == bounds[-1]:
+        if len(window) == len(group_of):
             return True
         tries.append([price for price, count in groups[group_of[len(window)]].items() if count])
     return not groups
