@@ -155,6 +155,24 @@ impl RowStore {
         RecordBatch::try_new_with_options(self.schema.clone(), self.columns(ids)?, &options)
     }
 
+    /// All rows with their numbers, a chunk after the other, as they are: nothing is copied but from chunks with holes.
+    pub fn chunks(&self) -> impl Iterator<Item = Result<(Vec<ArrayRef>, Vec<RowId>), ArrowError>> {
+        let present = self.chunks.iter().enumerate().filter(|(_, chunk)| chunk.present > 0);
+        present.map(|(number, chunk)| {
+            if chunk.present == chunk.ids.len() {
+                return Ok((chunk.columns.clone(), chunk.ids.clone()));
+            }
+            let ids: Vec<RowId> = self.present_in(number as u32, chunk).collect();
+            Ok((self.columns(&ids)?, ids))
+        })
+    }
+
+    fn present_in<'a>(&'a self, number: u32, chunk: &'a Chunk) -> impl Iterator<Item = RowId> + 'a {
+        let is_here =
+            move |(row, id): &(usize, &RowId)| self.places[**id as usize] == Place { chunk: number, row: *row as u32 };
+        chunk.ids.iter().enumerate().filter(is_here).map(|(_, id)| *id)
+    }
+
     /// Bytes held in memory, about.
     pub fn bytes(&self) -> usize {
         let chunks = self.chunks.iter().flat_map(|chunk| &chunk.columns);
@@ -237,10 +255,7 @@ impl RowStore {
     fn copy_together(&mut self, first: usize) -> Result<(), ArrowError> {
         let mut ids = Vec::new();
         for (number, chunk) in self.chunks.iter().enumerate().skip(first) {
-            let is_here = |(row, id): &(usize, &RowId)| {
-                self.places[**id as usize] == Place { chunk: number as u32, row: *row as u32 }
-            };
-            ids.extend(chunk.ids.iter().enumerate().filter(is_here).map(|(_, id)| *id));
+            ids.extend(self.present_in(number as u32, chunk));
         }
         let mut copies = Vec::with_capacity(ids.len() / CHUNK_ROWS + 1);
         for part in ids.chunks(CHUNK_ROWS) {
@@ -310,6 +325,12 @@ mod tests {
         let ids: Vec<RowId> = store.ids().collect();
         assert_eq!(ids, expected.keys().copied().collect::<Vec<_>>());
         let rows = store.batch(&ids).unwrap();
+        let mut by_chunks = std::collections::BTreeMap::new();
+        for chunk in store.chunks() {
+            let (columns, ids) = chunk.unwrap();
+            by_chunks.extend(ids.into_iter().zip(columns[0].as_primitive::<Int64Type>().values().to_vec()));
+        }
+        assert_eq!(by_chunks, expected);
         assert_eq!(
             rows.column(0).as_primitive::<Int64Type>().values(),
             &expected.into_values().collect::<Vec<_>>()[..]

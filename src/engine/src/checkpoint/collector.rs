@@ -21,6 +21,9 @@ use crate::connector::{Prepared, Result};
 use crate::operator::{Capture, internal};
 use crate::state;
 
+/// A state file is complete when it has so many bytes: few enough to be made in memory, enough for a store's requests.
+const FILE_BYTES: usize = 16 << 20;
+
 /// How long uploads wait after a failure: from the first to the second, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
@@ -168,14 +171,15 @@ impl Collector {
     }
 
     fn state_files(&self, checkpoint: CheckpointId, thread: u32, captured: &Capture) -> Result<Vec<StateFile>> {
-        let operator = &captured.operator;
-        let encoded = state::encode(&captured.rows).map_err(|error| internal(operator, error))?;
-        let file = encoded.map(|encoded| {
-            let part = format!("{operator}-{thread}");
-            let path = self.uploads.paths.state(self.uploads.incarnation, checkpoint, &part);
-            self.uploads.file(path, encoded.bytes, encoded.rows, encoded.key_groups)
-        });
-        Ok(file.into_iter().collect())
+        let (operator, uploads) = (&captured.operator, &self.uploads);
+        let mut files = Vec::new();
+        state::encode(&captured.rows, FILE_BYTES, |file| {
+            let part = format!("{operator}-{thread}-{}", files.len());
+            let path = uploads.paths.state(uploads.incarnation, checkpoint, &part);
+            files.push(uploads.file(path, file.bytes, file.rows, file.key_groups));
+        })
+        .map_err(|error| internal(operator, error))?;
+        Ok(files)
     }
 }
 

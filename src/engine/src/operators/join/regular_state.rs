@@ -9,8 +9,7 @@ use arrow::error::ArrowError;
 
 use super::regular::JoinOperator;
 use super::side::JoinSide;
-use super::state::{CAPTURED, StateShape};
-use super::{LEFT, RIGHT, Side};
+use super::{LEFT, RIGHT};
 use crate::hash::hash_rows;
 use crate::rows::RowId;
 
@@ -23,20 +22,14 @@ impl JoinOperator {
     pub(super) fn captured(&self) -> Result<Vec<RecordBatch>, ArrowError> {
         let mut captured = Vec::new();
         for (number, side) in self.sides.iter().enumerate() {
-            let (mut ids, mut hashes) = (Vec::new(), Vec::new());
+            let mut hashes = vec![0; side.rows.capacity()];
             for (group, hash) in self.groups.hashes().iter().enumerate() {
-                for id in side.chains.rows(group as u32) {
-                    ids.push(id);
-                    hashes.push(*hash);
-                    if ids.len() == CAPTURED {
-                        captured.push(rows_of(number, side, &self.state, &ids, &hashes)?);
-                        ids.clear();
-                        hashes.clear();
-                    }
-                }
+                side.chains.rows(group as u32).for_each(|id| hashes[id as usize] = *hash);
             }
-            if !ids.is_empty() {
-                captured.push(rows_of(number, side, &self.state, &ids, &hashes)?);
+            for chunk in side.rows.chunks() {
+                let (columns, ids) = chunk?;
+                let hashes = ids.iter().map(|id| hashes[*id as usize]);
+                captured.push(self.state.rows(number, hashes, notes_of(side, &ids), columns)?);
             }
         }
         Ok(captured)
@@ -62,18 +55,11 @@ impl JoinOperator {
     }
 }
 
-fn rows_of(
-    number: Side,
-    side: &JoinSide,
-    shape: &StateShape,
-    ids: &[RowId],
-    hashes: &[u64],
-) -> Result<RecordBatch, ArrowError> {
+fn notes_of(side: &JoinSide, ids: &[RowId]) -> Vec<ArrayRef> {
     let matches = side.matches.as_ref();
     let matches: Int64Array = ids.iter().map(|id| matches.map(|matches| i64::from(matches[*id as usize]))).collect();
     let born: Int64Array = ids.iter().map(|id| side.ages.as_ref().map(|ages| ages.of(*id))).collect();
-    let notes: Vec<ArrayRef> = vec![Arc::new(matches), Arc::new(born)];
-    shape.rows(number, hashes.iter().copied(), notes, side.rows.columns(ids)?)
+    vec![Arc::new(matches), Arc::new(born)]
 }
 
 fn restore_notes(side: &mut JoinSide, ids: &[RowId], notes: &[ArrayRef]) {

@@ -21,6 +21,8 @@ pub struct StateShape {
     schema: SchemaRef,
     notes: usize,
     left: usize,
+    /// For each column [`CAPTURED`] NULLs, which captured rows of the other side share.
+    nulls: Vec<ArrayRef>,
 }
 
 /// Rows of one side that come back.
@@ -38,7 +40,8 @@ impl StateShape {
         fields.extend(notes);
         let columns = inputs.iter().flat_map(|schema| schema.fields());
         fields.extend(columns.map(|field| field.as_ref().clone().with_nullable(true)));
-        Self { schema: Arc::new(Schema::new(fields)), notes: count, left: inputs[LEFT].fields().len() }
+        let nulls = fields.iter().map(|field| new_null_array(field.data_type(), CAPTURED)).collect();
+        Self { schema: Arc::new(Schema::new(fields)), notes: count, left: inputs[LEFT].fields().len(), nulls }
     }
 
     /// Rows of one side, whose keys have these hashes.
@@ -54,11 +57,13 @@ impl StateShape {
         let mut all: Vec<ArrayRef> = vec![Arc::new(groups), Arc::new(Int8Array::from(vec![side as i8; rows]))];
         all.extend(notes);
         let first = if side == LEFT { all.len() } else { all.len() + self.left };
-        let fields = self.schema.fields();
-        let null = |field: &Arc<Field>| new_null_array(field.data_type(), rows);
-        all.extend(fields[all.len()..first].iter().map(null));
+        let null = |null: &ArrayRef| match rows <= CAPTURED {
+            true => null.slice(0, rows),
+            false => new_null_array(null.data_type(), rows),
+        };
+        all.extend(self.nulls[all.len()..first].iter().map(null));
         all.extend(columns);
-        all.extend(fields[all.len()..].iter().map(null));
+        all.extend(self.nulls[all.len()..].iter().map(null));
         RecordBatch::try_new(self.schema.clone(), all)
     }
 
