@@ -150,6 +150,7 @@ fn behind_the_local_half_of_a_window_aggregation() {
         keys: vec![KEY],
         aggregates: vec![count()],
         output: vec![WindowOutput::End],
+        firing: None,
     };
     let schema = Arc::new(Schema::new(vec![
         Field::new("key", DataType::Int64, true),

@@ -44,6 +44,7 @@ fn window(window: Window) -> (NodeKind, SchemaRef) {
         keys: vec![KEY],
         aggregates: vec![count()],
         output: vec![WindowOutput::End],
+        firing: None,
     };
     let schema = Arc::new(Schema::new(vec![
         Field::new("key", DataType::Int64, true),

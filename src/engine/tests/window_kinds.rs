@@ -11,11 +11,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use common::table::{Feed, Table, folded, run, texts};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use tidemill_engine::change;
 use tidemill_engine::driver::Driver;
 use tidemill_engine::element::{Element, Watermark};
 use tidemill_plan::{
-    AggregateCall, AggregateFunction as F, AssignWindows, Changelog, Clock, Expand, Expression, Literal, NodeKind,
-    PlanNode, Sink, Source, StreamPlan, Window, WindowAggregate, WindowOutput, Windows,
+    AggregateCall, AggregateFunction as F, AssignWindows, Changelog, Clock, Expand, Expression, Firing, LateFiring,
+    Literal, NodeKind, PlanNode, Sink, Source, StreamPlan, Window, WindowAggregate, WindowOutput, Windows,
 };
 
 /// Key, number, time.
@@ -70,12 +71,22 @@ fn aggregate(windows: Windows, input: usize) -> PlanNode {
     let mut columns = vec![Field::new("k", DataType::Utf8, true)];
     columns.extend((0..5).map(|number| Field::new(format!("a{number}"), DataType::Int64, true)));
     columns.extend(["start", "end", "time"].map(|name| Field::new(name, DataType::Int64, true)));
-    let aggregate = WindowAggregate { windows, keys: vec![0], aggregates, output };
+    let aggregate = WindowAggregate { windows, keys: vec![0], aggregates, output, firing: None };
     node("windows", vec![input], NodeKind::WindowAggregate(aggregate), columns)
 }
 
 fn plan(window: Window, clock: Clock) -> StreamPlan {
     ended(vec![source(), aggregate(Windows::Of { window, time_column: 2, clock }, 0)])
+}
+
+/// Windows of event time that are put out more than once.
+fn firing_plan(window: Window, early_ms: Option<u64>, late: Option<(u64, u64)>) -> StreamPlan {
+    let mut plan = plan(window, Clock::Event);
+    let NodeKind::WindowAggregate(aggregate) = &mut plan.nodes[1].kind else { unreachable!("it is one") };
+    let late = late.map(|(delay_ms, lateness_ms)| LateFiring { delay_ms, lateness_ms });
+    aggregate.firing = Some(Firing { early_ms, late });
+    plan.nodes[1..].iter_mut().for_each(|node| node.changelog = Changelog::Retract);
+    plan
 }
 
 fn assigning(window: Window) -> PlanNode {
@@ -196,6 +207,36 @@ fn random_runs_agree_with_a_recomputation() {
 }
 
 #[test]
+fn random_runs_of_windows_that_fire_more_than_once_agree_with_a_recomputation() {
+    for window in [TUMBLE, HOP] {
+        for (early, late) in [(Some(0), None), (Some(250), Some((0, 30))), (None, Some((250, 300)))] {
+            check(&firing_plan(window, early, late), window);
+        }
+    }
+}
+
+#[test]
+fn random_late_rows_count_as_long_as_they_may() {
+    for seed in 0..100 {
+        let mut random = SmallRng::seed_from_u64(seed);
+        // No watermark is further than the lateness, so no row is lost.
+        let (rows, elements) = random_input(&mut random);
+        let lateness = 10_000;
+        let ahead = |element: Element| match element {
+            Element::Watermark(Watermark::At(time)) => Element::Watermark(Watermark::At(time + 200)),
+            other => other,
+        };
+        let elements: Vec<Element> = elements.into_iter().map(ahead).collect();
+        for (window, early, delay) in [(TUMBLE, None, 0), (HOP, Some(0), 150), (HOP, None, 150)] {
+            let plan = firing_plan(window, early, Some((delay, lateness)));
+            let feeds = vec![Feed { source: 0, elements: elements.clone() }];
+            let received = run(&plan, feeds, 1 + (seed % 4) as usize, seed, false);
+            assert_eq!(folded(&received), recomputed(window, &rows), "SEED={seed} {window:?} {early:?} {delay}");
+        }
+    }
+}
+
+#[test]
 fn random_sessions_agree_with_a_recomputation() {
     check(&plan(ODD_SESSION, Clock::Event), ODD_SESSION);
 }
@@ -242,6 +283,98 @@ fn a_late_row_counts_in_the_cumulating_windows_that_are_open() {
     assert_eq!(told[3], ["a 3 10 70", "b 1 10 70"]);
     assert!(told[4].is_empty());
     assert_eq!(late, 1);
+}
+
+/// The same with what becomes of each row.
+fn changes(plan: &StreamPlan, steps: &[Step<'_>]) -> (Vec<Vec<String>>, u64) {
+    let mut driver = Driver::new(plan, 1, 1).unwrap();
+    let mut told = Vec::new();
+    for Step { rows, now_ms, watermark } in steps {
+        let rows: Vec<Row> = rows.iter().map(|(key, time)| (key.to_string(), 1, *time)).collect();
+        driver.feed(0, 0, Element::Batch(batch(&rows))).unwrap();
+        driver.now_ms = *now_ms;
+        match watermark {
+            Some(time) => driver.watermark(Watermark::At(*time)).unwrap(),
+            None => driver.end_epoch().unwrap(),
+        }
+        let received = std::mem::take(&mut driver.received);
+        let of_batch = |rows: &RecordBatch| {
+            let (_, changes) = change::split(rows);
+            let signs = changes.unwrap().values().to_vec();
+            let line = |(row, sign): (Vec<String>, i8)| {
+                let sign = ["+I", "-U", "+U", "-D"][sign as usize];
+                format!("{sign} {} {} {} {}", row[0], row[1], row[6], row[7])
+            };
+            texts(rows).into_iter().zip(signs).map(line).collect::<Vec<_>>()
+        };
+        told.push(received.iter().flat_map(|(_, rows)| of_batch(rows)).collect());
+    }
+    (told, driver.late_rows())
+}
+
+struct Step<'a> {
+    rows: &'a [(&'a str, i64)],
+    now_ms: i64,
+    watermark: Option<i64>,
+}
+
+fn step<'a>(rows: &'a [(&'a str, i64)], now_ms: i64, watermark: Option<i64>) -> Step<'a> {
+    Step { rows, now_ms, watermark }
+}
+
+#[test]
+fn a_window_is_put_out_early_as_long_after_a_row_as_it_may_wait() {
+    let (told, _) = changes(
+        &firing_plan(TUMBLE, Some(100), None),
+        &[
+            step(&[("a", 10)], 1000, None),
+            step(&[("b", 10)], 1099, None),
+            step(&[], 1100, None),
+            step(&[("a", 11)], 1150, None),
+            step(&[], 1250, None),
+            step(&[("b", 12)], 1300, Some(44)),
+            step(&[], 2000, None),
+        ],
+    );
+    let expected: [&[&str]; 7] = [
+        &[],
+        &[],
+        &["+I a 1 5 45", "+I b 1 5 45"],
+        &[],
+        &["-U a 1 5 45", "+U a 2 5 45"],
+        &["-U b 1 5 45", "+U b 2 5 45"],
+        &[],
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn late_rows_correct_a_window_until_the_lateness_is_over() {
+    let (told, late) = changes(
+        &firing_plan(TUMBLE, None, Some((0, 50))),
+        &[
+            step(&[("a", 10)], 1000, Some(20)),
+            step(&[], 1100, Some(44)),
+            step(&[("a", 10), ("b", 5)], 1200, Some(93)),
+            step(&[("a", 10)], 1300, Some(94)),
+            step(&[("a", 10)], 1400, None),
+        ],
+    );
+    let expected: [&[&str]; 5] =
+        [&[], &["+I a 1 5 45"], &["-U a 1 5 45", "+U a 2 5 45", "+I b 1 5 45"], &["-U a 2 5 45", "+U a 3 5 45"], &[]];
+    assert_eq!((told, late), (expected.map(|lines| lines.iter().map(ToString::to_string).collect()).to_vec(), 1));
+}
+
+#[test]
+fn a_late_row_counts_in_the_hopping_windows_that_are_kept() {
+    // Of the windows from -20, 0 and 20 on, the first is forgotten.
+    let (told, late) = changes(
+        &firing_plan(HOP, None, Some((0, 10))),
+        &[step(&[("a", 30)], 1000, Some(69)), step(&[("a", 30)], 1100, None)],
+    );
+    assert_eq!(told[0], ["+I a 1 -20 40", "+I a 1 0 60"]);
+    assert_eq!(told[1], [] as [&str; 0]);
+    assert_eq!(late, 0);
 }
 
 #[test]

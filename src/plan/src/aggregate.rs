@@ -44,6 +44,12 @@ pub enum AggregateFunction {
     },
     /// A MULTISET of the arguments: a MAP from value to its number.
     Collect,
+    /// An ARRAY of the arguments in the order in which they came, NULLs among them.
+    ArrayAgg,
+    /// Of DOUBLE, to DOUBLE: the value that this part of all (0 to 1) are not above, between two in proportion.
+    Percentile {
+        fraction: f64,
+    },
     /// BIGINT: the number of distinct arguments, about.
     ApproxCountDistinct,
     /// Only in [`Over`]: the argument in the row this many before (after, if negative), or the default where there is
@@ -72,10 +78,11 @@ pub struct GroupAggregate {
 }
 
 /// Aggregates each key's rows in windows. Its schema is: the keys, one column per aggregate, then the
-/// [`WindowOutput`] columns asked for. Its input has no changes, and so has its output.
+/// [`WindowOutput`] columns asked for. Its input has no changes.
 ///
 /// A window `[start, end)` is put out when its clock reaches `end - 1 ms`; rows that come for it later are dropped
-/// and counted. At the end of a bounded input all windows are put out.
+/// and counted. At the end of a bounded input all windows are put out. With a [`Firing`] windows are put out more
+/// than once, and the output has changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowAggregate {
     pub windows: Windows,
@@ -83,6 +90,25 @@ pub struct WindowAggregate {
     pub keys: Vec<usize>,
     pub aggregates: Vec<AggregateCall>,
     pub output: Vec<WindowOutput>,
+    pub firing: Option<Firing>,
+}
+
+/// When a window's results are put out besides the moment that its clock reaches its end: this long, by the machine's
+/// clock, after the first row that they do not tell of yet; with 0 ms at the end of each epoch. Not for sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Firing {
+    /// Before the end.
+    pub early_ms: Option<u64>,
+    /// After it.
+    pub late: Option<LateFiring>,
+}
+
+/// A window of event time is kept, and rows that come for it taken in, until the watermark is `lateness_ms` further than
+/// its last millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateFiring {
+    pub delay_ms: u64,
+    pub lateness_ms: u64,
 }
 
 /// Which windows a row is in.

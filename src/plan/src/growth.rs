@@ -97,7 +97,10 @@ pub fn growth(kind: &NodeKind, takes_back: bool) -> Option<(GrowsWith, Bound)> {
 /// Whether an aggregate remembers each value, or each of those that differ.
 fn keeps_values(call: &AggregateCall, takes_back: bool) -> bool {
     match call.function {
-        AggregateFunction::ListAgg { .. } | AggregateFunction::Collect => true,
+        AggregateFunction::ListAgg { .. }
+        | AggregateFunction::Collect
+        | AggregateFunction::ArrayAgg
+        | AggregateFunction::Percentile { .. } => true,
         AggregateFunction::Min
         | AggregateFunction::Max
         | AggregateFunction::FirstValue

@@ -17,11 +17,12 @@ mod nodes;
 mod pattern;
 mod rank;
 mod type_name;
+mod walk;
 mod zone;
 
 pub use aggregate::{
-    AggregateCall, AggregateFunction, AssignWindows, Clock, Frame, GroupAggregate, Over, OverOrder, Window,
-    WindowAggregate, WindowOutput, Windows,
+    AggregateCall, AggregateFunction, AssignWindows, Clock, Firing, Frame, GroupAggregate, LateFiring, Over, OverOrder,
+    Window, WindowAggregate, WindowOutput, Windows,
 };
 pub use changelog::{CHANGE, Change, Changelog};
 pub use expression::{BinaryOperator, Expression, Literal, UserFunction};

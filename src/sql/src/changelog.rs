@@ -8,7 +8,8 @@ pub(crate) fn only_grows(kind: &NodeKind, inputs: bool) -> bool {
     match kind {
         NodeKind::Source(source) => !reads_changes(&source.table),
         NodeKind::GroupAggregate(_) | NodeKind::Normalize(_) => false,
-        NodeKind::WindowAggregate(_) | NodeKind::Sort(_) | NodeKind::MatchRecognize(_) => true,
+        NodeKind::WindowAggregate(aggregate) => aggregate.firing.is_none(),
+        NodeKind::Sort(_) | NodeKind::MatchRecognize(_) => true,
         NodeKind::IntervalJoin(_) | NodeKind::TemporalJoin(_) => true,
         NodeKind::Over(over) => !matches!(over.order, OverOrder::Columns(_)),
         NodeKind::Join(join) => inputs && matches!(join.kind, JoinKind::Inner | JoinKind::Semi),
@@ -42,6 +43,10 @@ pub(crate) fn chosen(kind: &NodeKind, wanted: Wanted) -> Changelog {
     }
     let key = match kind {
         NodeKind::GroupAggregate(aggregate) => (0..aggregate.keys.len()).collect(),
+        NodeKind::WindowAggregate(aggregate) if aggregate.firing.is_some() && !aggregate.output.is_empty() => {
+            let window = aggregate.keys.len() + aggregate.aggregates.len();
+            (0..aggregate.keys.len()).chain([window]).collect()
+        }
         NodeKind::Deduplicate(deduplicate) => deduplicate.keys.clone(),
         NodeKind::Rank(rank) if rank.first == rank.last => rank.partition.clone(),
         _ => return Changelog::Retract,

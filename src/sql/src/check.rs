@@ -166,6 +166,8 @@ fn result_type(function: &AggregateFunction, argument: Option<DataType>) -> Resu
         (StddevPop | StddevSamp | VarPop | VarSamp, Some(DataType::Float64)) => Ok(DataType::Float64),
         (ListAgg { .. }, Some(DataType::Utf8)) => Ok(DataType::Utf8),
         (Collect, Some(argument)) => Ok(types::multiset(argument)),
+        (ArrayAgg, Some(argument)) => Ok(types::array(argument)),
+        (Percentile { .. }, Some(DataType::Float64)) => Ok(DataType::Float64),
         (function, argument) => Err(format!("{function:?} of {argument:?}")),
     }
 }

@@ -20,6 +20,7 @@ mod dialect;
 mod error;
 mod explain;
 mod expressions;
+mod firing;
 pub mod functions;
 mod hints;
 mod insert;

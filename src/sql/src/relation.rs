@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;
+use tidemill_plan::functions::CURRENT_WATERMARK;
 use tidemill_plan::{BinaryOperator, Clock, Expression, JoinKind, NodeKind, SortKey};
 
 use crate::table::Table;
@@ -196,13 +197,14 @@ pub(crate) fn conjunction(conditions: Vec<Expression>) -> Option<Expression> {
     })
 }
 
-/// Whether evaluating it can fail the job for some values.
+/// Whether evaluating it can fail the job for some values, or somewhere else gives another value.
 pub(crate) fn is_fallible(expression: &Expression) -> bool {
     let here = match expression {
         Expression::Cast { or_null, .. } => !or_null,
         Expression::Required { .. } | Expression::UserCall { .. } => true,
+        Expression::Call { function, .. } => function == CURRENT_WATERMARK,
         Expression::Binary { operator, .. } => matches!(operator, BinaryOperator::Divide | BinaryOperator::Modulo),
         _ => false,
     };
-    here || crate::expressions::children(expression).into_iter().any(is_fallible)
+    here || expression.children().into_iter().any(is_fallible)
 }

@@ -415,6 +415,10 @@ impl Tables for Session<'_> {
         self.hints.lifetimes(select)
     }
 
+    fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
+
     fn relation(&self, name: &str, span: Span) -> Result<Relation> {
         if let Some(view) = self.views.get(name) {
             return Ok(view.clone());

@@ -6,6 +6,7 @@ use tidemill_plan::Zone;
 
 use crate::bind::near;
 use crate::error::{Result, SqlError};
+use crate::firing::{FiringSettings, Which};
 use crate::statement::Set;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub(crate) struct Settings {
     pub not_null: NotNull,
     /// The session's time zone; none for UTC.
     pub zone: Option<String>,
+    pub firing: FiringSettings,
 }
 
 /// What becomes of a row with NULL in a column of its table that is NOT NULL.
@@ -33,10 +35,9 @@ enum Meaning {
     StateTtl,
     NotNull,
     Zone,
+    Firing(Which),
     /// Has this value, whatever is set.
     Fixed(&'static str, &'static str),
-    /// A duration that can only be none.
-    NoTime(&'static str),
     /// Is said somewhere else.
     Elsewhere(&'static str),
     /// Changes how fast Flink runs, but no result.
@@ -44,15 +45,13 @@ enum Meaning {
 }
 
 const STREAMING: &str = "bounded tables are read as streams that end";
-const ONCE: &str = "leave it out: a window is put out once, when the watermark has passed it; let the WATERMARK of the \
-                    table stay further behind, or group by FLOOR(… TO …) for results that change";
 const KNOWN: &[(&str, Meaning)] = &[
     ("table.exec.source.idle-timeout", Meaning::IdleTimeout),
-    ("table.exec.emit.early-fire.enabled", Meaning::Fixed("false", ONCE)),
-    ("table.exec.emit.late-fire.enabled", Meaning::Fixed("false", ONCE)),
-    ("table.exec.emit.early-fire.delay", Meaning::NoTime(ONCE)),
-    ("table.exec.emit.late-fire.delay", Meaning::NoTime(ONCE)),
-    ("table.exec.emit.allow-lateness", Meaning::NoTime(ONCE)),
+    ("table.exec.emit.early-fire.enabled", Meaning::Firing(Which::Early)),
+    ("table.exec.emit.early-fire.delay", Meaning::Firing(Which::EarlyDelay)),
+    ("table.exec.emit.late-fire.enabled", Meaning::Firing(Which::Late)),
+    ("table.exec.emit.late-fire.delay", Meaning::Firing(Which::LateDelay)),
+    ("table.exec.emit.allow-lateness", Meaning::Firing(Which::Lateness)),
     ("pipeline.auto-watermark-interval", Meaning::Tuning),
     ("table.local-time-zone", Meaning::Zone),
     ("execution.runtime-mode", Meaning::Fixed("streaming", STREAMING)),
@@ -100,13 +99,10 @@ impl Settings {
                 self.zone = zone(set)?;
                 Ok(None)
             }
+            Meaning::Firing(which) => self.firing.apply(*which, set).map(|()| None),
             Meaning::Fixed(value, _) if set.value.eq_ignore_ascii_case(value) => Ok(None),
             Meaning::Fixed(value, remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' can only be '{value}'", set.key), *remedy))
-            }
-            Meaning::NoTime(_) if duration_ms(&set.value, set.span)? == 0 => Ok(None),
-            Meaning::NoTime(remedy) => {
-                Err(SqlError::new(set.span, format!("'{}' can only be '0 s'", set.key), *remedy))
             }
             Meaning::Elsewhere(remedy) => {
                 Err(SqlError::new(set.span, format!("'{}' is not set in SQL", set.key), *remedy))

@@ -16,7 +16,6 @@ use tidemill_plan::{
 };
 
 use crate::check::type_of;
-use crate::expressions::with_children;
 use crate::types::{TIMESTAMP, timestamp_ltz};
 
 /// The plan in a time zone; or why it cannot be.
@@ -303,7 +302,7 @@ impl Session<'_> {
 
     /// The expression over columns of a schema.
     fn expression(&self, expression: &Expression, schema: &Schema) -> Expression {
-        let made = with_children(expression, &|inner| self.expression(inner, schema));
+        let made = expression.with_children(&|inner| self.expression(inner, schema));
         let type_of = |inner: &Expression| type_of(inner, schema).unwrap_or(DataType::Null);
         match (expression, made) {
             (_, Expression::Literal(literal)) => Expression::Literal(self.literal(literal)),

@@ -4,6 +4,7 @@
 //! groups are known by number; DISTINCT calls on the same column share one set of values ([`distinct`]). Accumulators
 //! for inputs that only add rows are small and fast; those for inputs that take rows back remember what they need to.
 
+mod array_agg;
 mod bytes;
 mod collect;
 mod count;
@@ -15,6 +16,7 @@ mod keyed;
 mod lists;
 mod moments;
 mod multiset;
+mod percentile;
 mod sequence;
 mod set;
 mod sum;
@@ -149,6 +151,8 @@ fn accumulator(
         (AggregateFunction::VarSamp, _) => moments::moments(argument?, moments::Wanted::VAR_SAMP),
         (AggregateFunction::ListAgg { separator }, _) => text_list::text_list(argument?, separator, input),
         (AggregateFunction::Collect, _) => collect::collect(argument?, result),
+        (AggregateFunction::ArrayAgg, _) => array_agg::array_agg(argument?, result),
+        (AggregateFunction::Percentile { fraction }, _) => percentile::percentile(argument?, *fraction),
         (AggregateFunction::ApproxCountDistinct, _) => hyper_log_log::approximate(argument?),
         (AggregateFunction::Lag { .. } | AggregateFunction::RowNumber, _) => None,
     }

@@ -31,9 +31,21 @@ pub trait Kind {
 /// Numbers, dates and times as they are.
 pub struct Primitive<T: ArrowPrimitiveType>(DataType, std::marker::PhantomData<T>);
 
+impl<T: ArrowPrimitiveType> Primitive<T> {
+    pub fn of(data_type: &DataType) -> Self {
+        Self(data_type.clone(), std::marker::PhantomData)
+    }
+}
+
 /// A number in the order of all numbers, NaN included.
 #[derive(Clone, Copy)]
 pub struct Ordered<N>(N);
+
+impl<N: Copy> Ordered<N> {
+    pub fn number(self) -> N {
+        self.0
+    }
+}
 
 impl<N: ArrowNativeTypeOp> Ord for Ordered<N> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
@@ -160,41 +172,13 @@ impl<K: Kind> Multisets<K> {
     }
 }
 
-#[derive(Clone, Copy)]
-pub enum End {
-    Least,
-    Greatest,
+/// An aggregate whose result is made of each group's values, in order and with how often each is there.
+pub struct OfValues<K: Kind, F> {
+    pub values: Multisets<K>,
+    pub result: F,
 }
 
-/// MIN or MAX of rows that may be taken back.
-pub fn extreme(argument: &DataType, end: End) -> Made {
-    fn primitive<T: ArrowPrimitiveType>(argument: &DataType, end: End) -> Made {
-        let kind = Primitive::<T>(argument.clone(), std::marker::PhantomData);
-        Some(Box::new(Extreme { values: Multisets::new(kind), end }))
-    }
-    fn bytes(argument: &DataType, end: End) -> Made {
-        Some(Box::new(Extreme { values: Multisets::new(Codec::new(argument).ok()?), end }))
-    }
-    for_primitive!(argument, primitive(argument, end), bytes(argument, end))
-}
-
-struct Extreme<K: Kind> {
-    values: Multisets<K>,
-    end: End,
-}
-
-impl<K: Kind> Extreme<K> {
-    fn of<'a>(&self, values: &'a BTreeMap<K::Value, i64>) -> Option<&'a K::Value> {
-        let is_there = |(_, number): &(&K::Value, &i64)| **number > 0;
-        match self.end {
-            End::Least => values.iter().find(is_there),
-            End::Greatest => values.iter().rev().find(is_there),
-        }
-        .map(|(value, _)| value)
-    }
-}
-
-impl<K: Kind> Accumulator for Extreme<K> {
+impl<K: Kind, F: Fn(&Multisets<K>, Which<'_>) -> Result<ArrayRef, ArrowError>> Accumulator for OfValues<K, F> {
     fn grow(&mut self, count: usize) {
         self.values.grow(count);
     }
@@ -220,7 +204,7 @@ impl<K: Kind> Accumulator for Extreme<K> {
     }
 
     fn finish(&self, which: Which<'_>) -> Result<ArrayRef, ArrowError> {
-        self.values.kind.array(refer(&self.values.groups, which).map(|values| self.of(values)))
+        (self.result)(&self.values, which)
     }
 
     fn clear(&mut self, groups: &[u32]) {
@@ -235,4 +219,35 @@ impl<K: Kind> Accumulator for Extreme<K> {
     fn bytes(&self) -> usize {
         self.values.bytes()
     }
+}
+
+/// The values that are there, in order, with their numbers: none that have only been taken back.
+pub fn present<V>(values: &BTreeMap<V, i64>) -> impl DoubleEndedIterator<Item = (&V, i64)> {
+    values.iter().map(|(value, number)| (value, *number)).filter(|(_, number)| *number > 0)
+}
+
+#[derive(Clone, Copy)]
+pub enum End {
+    Least,
+    Greatest,
+}
+
+/// MIN or MAX of rows that may be taken back.
+pub fn extreme(argument: &DataType, end: End) -> Made {
+    fn of<K: Kind + 'static>(kind: K, end: End) -> Made {
+        let result = move |values: &Multisets<K>, which: Which<'_>| {
+            values.kind.array(refer(&values.groups, which).map(|values| match end {
+                End::Least => present(values).next().map(|(value, _)| value),
+                End::Greatest => present(values).next_back().map(|(value, _)| value),
+            }))
+        };
+        Some(Box::new(OfValues { values: Multisets::new(kind), result }))
+    }
+    fn primitive<T: ArrowPrimitiveType>(argument: &DataType, end: End) -> Made {
+        of(Primitive::<T>::of(argument), end)
+    }
+    fn bytes(argument: &DataType, end: End) -> Made {
+        of(Codec::new(argument).ok()?, end)
+    }
+    for_primitive!(argument, primitive(argument, end), bytes(argument, end))
 }

@@ -5,12 +5,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use super::{Rows, Which, lists};
+use super::{Accumulator, Rows, Which, lists};
 use crate::groups::GroupTable;
 use crate::hash::{hash_rows, is_hashable};
 
@@ -144,7 +144,7 @@ impl Sequences {
     pub fn merge(&mut self, groups: &[u32], states: &[ArrayRef]) -> Result<(), ArrowError> {
         let groups = lists::spread(groups, &states[0]);
         let values = lists::values(&states[0]);
-        self.add(&Rows::new(&groups, Some(&values), values.nulls()))
+        self.add(&Rows::new(&groups, Some(&values), None))
     }
 
     pub fn clear(&mut self, groups: &[u32]) {
@@ -177,6 +177,50 @@ impl Sequences {
         *self = Self::new(&self.data_type).expect("this type was taken before");
         self.grow(groups.len());
         self.merge(&groups, &states)
+    }
+}
+
+/// An aggregate whose result is made of each group's values in the order in which they came.
+pub struct InOrder<F> {
+    pub values: Sequences,
+    pub result: F,
+}
+
+impl<F: Fn(&Sequences, Which<'_>) -> Result<ArrayRef, ArrowError>> Accumulator for InOrder<F> {
+    fn grow(&mut self, count: usize) {
+        self.values.grow(count);
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+        self.values.add(rows)
+    }
+
+    fn retract(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+        self.values.remove(rows)
+    }
+
+    fn merge(&mut self, groups: &[u32], states: &[ArrayRef]) -> Result<(), ArrowError> {
+        self.values.merge(groups, states)
+    }
+
+    fn states(&self, which: Which<'_>) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.values.states(which)
+    }
+
+    fn finish(&self, which: Which<'_>) -> Result<ArrayRef, ArrowError> {
+        (self.result)(&self.values, which)
+    }
+
+    fn clear(&mut self, groups: &[u32]) {
+        self.values.clear(groups);
+    }
+
+    fn retain(&mut self, keep: &BooleanArray) -> Result<(), ArrowError> {
+        self.values.retain(keep)
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes()
     }
 }
 

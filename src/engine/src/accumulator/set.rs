@@ -83,6 +83,8 @@ struct Slot {
     filter: Option<usize>,
     /// The set, and the filter's bit in it.
     distinct: Option<(usize, usize)>,
+    /// Whether rows in which the argument is NULL count, too.
+    takes_nulls: bool,
 }
 
 struct Set {
@@ -108,7 +110,8 @@ impl Aggregates {
                 None => None,
             };
             let argument = call.argument.map(|(place, _)| place);
-            slots.push(Slot { accumulator, argument, filter: call.filter, distinct });
+            let takes_nulls = call.function == AggregateFunction::ArrayAgg;
+            slots.push(Slot { accumulator, argument, filter: call.filter, distinct, takes_nulls });
         }
         let mut sets = Vec::with_capacity(wanted.len());
         for (argument, data_type, filters) in wanted {
@@ -153,7 +156,7 @@ impl Aggregates {
         for slot in self.slots.iter_mut().filter(|slot| slot.distinct.is_none()) {
             let argument = slot.argument.map(|place| &columns[place]);
             let filter = slot.filter.map(|place| columns[place].as_boolean());
-            let counted = counted(argument, filter, rows);
+            let counted = counted(argument.filter(|_| !slot.takes_nulls), filter, rows);
             let rows = Rows { groups, single, argument, counted: counted.as_ref() };
             direction.apply(&mut *slot.accumulator, &rows)?;
         }

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use super::kept::only_additions;
-use super::sequence::Sequences;
+use super::sequence::{InOrder, Sequences};
 use super::{Accumulator, Input, Made, Rows, Which, keep_only, lists, refer};
 
 pub fn text_list(argument: &DataType, separator: &str, input: Input) -> Made {
@@ -18,7 +18,10 @@ pub fn text_list(argument: &DataType, separator: &str, input: Input) -> Made {
     let separator = separator.to_string();
     Some(match input {
         Input::Append => Box::new(Joined { texts: Vec::new(), separator }),
-        Input::Updating => Box::new(Listed { texts: Sequences::new(argument)?, separator }),
+        Input::Updating => {
+            let result = move |texts: &Sequences, which: Which<'_>| joined(texts, which, &separator);
+            Box::new(InOrder { values: Sequences::new(argument)?, result })
+        }
     })
 }
 
@@ -75,55 +78,17 @@ impl Accumulator for Joined {
     }
 }
 
-struct Listed {
-    texts: Sequences,
-    separator: String,
-}
-
-impl Accumulator for Listed {
-    fn grow(&mut self, count: usize) {
-        self.texts.grow(count);
+/// The texts of each group with the separator between them; NULL for none.
+fn joined(texts: &Sequences, which: Which<'_>, separator: &str) -> Result<ArrayRef, ArrowError> {
+    let lists = &texts.states(which)?[0];
+    let (values, lists) = (lists::values(lists), lists.as_list::<i32>());
+    let (values, mut place) = (values.as_string::<i32>(), 0);
+    let mut joined = StringBuilder::new();
+    for row in 0..lists.len() {
+        let (first, length) = (place, lists.value_length(row) as usize);
+        place += length;
+        let texts: Vec<&str> = (first..place).map(|place| values.value(place)).collect();
+        joined.append_option((length > 0).then(|| texts.join(separator)));
     }
-
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
-        self.texts.add(rows)
-    }
-
-    fn retract(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
-        self.texts.remove(rows)
-    }
-
-    fn merge(&mut self, groups: &[u32], states: &[ArrayRef]) -> Result<(), ArrowError> {
-        self.texts.merge(groups, states)
-    }
-
-    fn states(&self, which: Which<'_>) -> Result<Vec<ArrayRef>, ArrowError> {
-        self.texts.states(which)
-    }
-
-    fn finish(&self, which: Which<'_>) -> Result<ArrayRef, ArrowError> {
-        let lists = &self.texts.states(which)?[0];
-        let (values, lists) = (lists::values(lists), lists.as_list::<i32>());
-        let (values, mut place) = (values.as_string::<i32>(), 0);
-        let mut joined = StringBuilder::new();
-        for row in 0..lists.len() {
-            let (first, length) = (place, lists.value_length(row) as usize);
-            place += length;
-            let texts: Vec<&str> = (first..place).map(|place| values.value(place)).collect();
-            joined.append_option((length > 0).then(|| texts.join(&self.separator)));
-        }
-        Ok(Arc::new(joined.finish()))
-    }
-
-    fn clear(&mut self, groups: &[u32]) {
-        self.texts.clear(groups);
-    }
-
-    fn retain(&mut self, keep: &BooleanArray) -> Result<(), ArrowError> {
-        self.texts.retain(keep)
-    }
-
-    fn bytes(&self) -> usize {
-        self.texts.bytes()
-    }
+    Ok(Arc::new(joined.finish()))
 }

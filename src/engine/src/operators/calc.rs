@@ -6,10 +6,12 @@ use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
+use tidemill_plan::clock::set_watermark;
+use tidemill_plan::functions::CURRENT_WATERMARK;
 use tidemill_plan::{CHANGE, Calc, Change, Expression, Literal, NamedExpression};
 
 use super::{Built, Spec, reason};
-use crate::element::Element;
+use crate::element::{Element, Watermark};
 use crate::expression::{BuildError, Evaluator};
 use crate::operator::{Output, Result, StreamOperator};
 use crate::outside::Outside;
@@ -22,6 +24,9 @@ pub struct CalcOperator {
     kept: Vec<usize>,
     projection: Vec<Column>,
     schema: SchemaRef,
+    /// Whether rows are told how far event time has come. It is state then: late rows are not to pass after a restart.
+    reads_watermark: bool,
+    watermark: Option<i64>,
 }
 
 enum Column {
@@ -71,7 +76,9 @@ impl CalcOperator {
             });
         }
         let filter = calc.filter.as_ref().map(|filter| evaluator(filter, input)).transpose()?;
-        Ok(Self { uid: uid.to_string(), filter, kept, projection, schema })
+        let mut expressions = calc.projection.iter().map(|column| &column.expression).chain(&calc.filter);
+        let reads_watermark = expressions.any(|expression| expression.calls(CURRENT_WATERMARK));
+        Ok(Self { uid: uid.to_string(), filter, kept, projection, schema, reads_watermark, watermark: None })
     }
 
     fn filtered(&self, rows: RecordBatch) -> Result<RecordBatch> {
@@ -91,6 +98,7 @@ impl CalcOperator {
 
 impl StreamOperator for CalcOperator {
     fn on_batch(&mut self, _input: usize, rows: RecordBatch, output: &mut Output) -> Result<()> {
+        set_watermark(self.watermark);
         let rows = self.filtered(rows)?;
         if rows.num_rows() == 0 {
             return Ok(());
@@ -107,72 +115,43 @@ impl StreamOperator for CalcOperator {
         output.push(Element::Batch(rows));
         Ok(())
     }
+
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
+        if let Watermark::At(time) = watermark {
+            self.watermark = Some(time);
+        }
+        output.push(Element::Watermark(watermark));
+        Ok(())
+    }
+
+    fn watermark(&self) -> Option<i64> {
+        self.watermark.filter(|_| self.reads_watermark)
+    }
+
+    fn restore_watermark(&mut self, watermark: i64) {
+        self.watermark = Some(watermark);
+    }
+
+    fn state_layout(&self) -> Option<String> {
+        self.reads_watermark.then(|| "watermark/1".to_string())
+    }
 }
 
 pub(super) fn reads(expression: &Expression, place: usize) -> bool {
-    let mut found = false;
-    visit(expression, &mut |column| found |= column == place);
-    found
+    match expression {
+        Expression::Column(column) => *column == place,
+        other => other.children().into_iter().any(|child| reads(child, place)),
+    }
 }
 
 /// The expression over the columns `kept`, in that order.
 pub(super) fn renumbered(expression: &Expression, kept: &[usize]) -> Expression {
-    let mut expression = expression.clone();
-    visit_mut(&mut expression, &mut |column| {
-        // A column that is not there stays out of range, so that building refuses it.
-        *column = kept.iter().position(|place| place == column).unwrap_or(usize::MAX);
-    });
-    expression
-}
-
-fn visit(expression: &Expression, each: &mut impl FnMut(usize)) {
-    let mut copy = expression.clone();
-    visit_mut(&mut copy, &mut |column| each(*column));
-}
-
-fn visit_mut(expression: &mut Expression, each: &mut impl FnMut(&mut usize)) {
     match expression {
-        Expression::Column(place) => each(place),
-        Expression::Literal(_) => {}
-        Expression::Binary { left, right, .. } => {
-            visit_mut(left, each);
-            visit_mut(right, each);
+        // A column that is not there stays out of range, so that building refuses it.
+        Expression::Column(column) => {
+            Expression::Column(kept.iter().position(|place| place == column).unwrap_or(usize::MAX))
         }
-        Expression::Not(inner)
-        | Expression::Negative(inner)
-        | Expression::IsNull(inner)
-        | Expression::IsTrue(inner)
-        | Expression::IsFalse(inner)
-        | Expression::Cast { expression: inner, .. }
-        | Expression::Required { expression: inner, .. }
-        | Expression::Field { expression: inner, .. }
-        | Expression::Cardinality(inner) => visit_mut(inner, each),
-        Expression::Element { expression, index } => {
-            visit_mut(expression, each);
-            visit_mut(index, each);
-        }
-        Expression::Case { branches, otherwise } => {
-            for (when, then) in branches {
-                visit_mut(when, each);
-                visit_mut(then, each);
-            }
-            if let Some(otherwise) = otherwise {
-                visit_mut(otherwise, each);
-            }
-        }
-        Expression::InList { expression, list, .. } => {
-            visit_mut(expression, each);
-            list.iter_mut().for_each(|value| visit_mut(value, each));
-        }
-        Expression::Like { expression, pattern, .. } => {
-            visit_mut(expression, each);
-            visit_mut(pattern, each);
-        }
-        Expression::Construct { parts: inner, .. }
-        | Expression::Call { arguments: inner, .. }
-        | Expression::UserCall { arguments: inner, .. } => {
-            inner.iter_mut().for_each(|value| visit_mut(value, each));
-        }
+        other => other.with_children(&|child| renumbered(child, kept)),
     }
 }
 

@@ -9,13 +9,10 @@ use arrow::error::ArrowError;
 use tidemill_plan::{Correlate, JoinKind};
 
 use super::beside::beside;
-use super::{Built, Spec};
+use super::{Built, OUTPUT_ROWS, Spec};
 use crate::element::Element;
 use crate::function::BatchFunction;
 use crate::operator::{Output, Result, StreamOperator};
-
-/// Rows that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 
 /// Runs a [`Correlate`].
 pub struct CorrelateOperator {

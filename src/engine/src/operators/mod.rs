@@ -3,6 +3,7 @@
 mod assign_windows;
 mod beside;
 mod calc;
+mod changes;
 mod correlate;
 mod expand;
 pub mod group;
@@ -17,6 +18,7 @@ pub mod window;
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{NodeKind, PlanNode, Zone};
 
@@ -24,8 +26,9 @@ pub use assign_windows::AssignWindowsOperator;
 pub use calc::CalcOperator;
 pub use expand::ExpandOperator;
 
+use crate::element::Element;
 use crate::lookup::LookupTable;
-use crate::operator::StreamOperator;
+use crate::operator::{Output, StreamOperator};
 use crate::outside::Outside;
 use crate::stages::Part;
 use local_time::InLocalTime;
@@ -83,6 +86,15 @@ fn operator(spec: &Spec<'_>) -> Built {
         NodeKind::Correlate(correlate) => correlate::CorrelateOperator::build(correlate, spec),
         NodeKind::LookupJoin(join) => join::build_lookup(join, spec),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Union => Err("it is no operator".to_string()),
+    }
+}
+
+/// The most rows that are put out as one batch.
+const OUTPUT_ROWS: usize = 8192;
+
+fn put_out(rows: &RecordBatch, output: &mut Output) {
+    for start in (0..rows.num_rows()).step_by(OUTPUT_ROWS) {
+        output.push(Element::Batch(rows.slice(start, OUTPUT_ROWS.min(rows.num_rows() - start))));
     }
 }
 

@@ -11,12 +11,9 @@ use arrow::error::ArrowError;
 use tidemill_plan::{JoinKind, Unnest};
 
 use super::beside::beside;
-use super::{Built, Spec};
+use super::{Built, OUTPUT_ROWS, Spec};
 use crate::element::Element;
 use crate::operator::{Output, Result, StreamOperator};
-
-/// Rows that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 
 /// Runs an [`Unnest`].
 pub struct UnnestOperator {

@@ -79,6 +79,7 @@ pub fn plan(window: Window) -> StreamPlan {
             AggregateCall { function: AggregateFunction::Sum, argument: Some(1), distinct: false, filter: None },
         ],
         output: vec![WindowOutput::End],
+        firing: None,
     };
     let node = |uid: &str, inputs, kind, schema: &SchemaRef| PlanNode {
         uid: uid.into(),

@@ -52,6 +52,7 @@ const STRINGS: &[(&str, &str)] = &[
     ("is_digit", "whether it has digits only; FALSE for NULL"),
     ("is_decimal", "whether it is a number; FALSE for NULL"),
     ("number_to_string", "a number as Java writes it"),
+    ("printf", "the values in a format as in Java, with `%s %d %x %o %f %e %b %c`; NULL where one does not fit"),
 ];
 
 const PATTERNS: &[(&str, &str)] = &[
@@ -110,6 +111,10 @@ const TIMES: &[(&str, &str)] = &[
     ("localtimestamp", "the time now in the session's time zone, as TIMESTAMP"),
     ("current_date", "the day now in the session's time zone"),
     ("current_time", "the time of day now in the session's time zone"),
+    (
+        "current_watermark",
+        "how far event time has come, NULL before the first watermark; a row is late if it is not after it",
+    ),
     ("proctime", "the time at which the row is handled, as a time attribute"),
     ("unix_timestamp", "seconds since 1970, now or of a string in the session's time zone"),
     ("from_unixtime", "seconds since 1970 as a string in the session's time zone"),
@@ -187,6 +192,8 @@ const CODES: &[(&str, &str)] = &[
     ("encode", "as bytes in a character set"),
     ("decode", "what bytes say in a character set"),
     ("parse_url", "a part of a URL, or the value of a key in its query"),
+    ("inet_aton", "the number of an IPv4 address; NULL for anything else"),
+    ("inet_ntoa", "the IPv4 address of a number; NULL for anything else"),
     ("url_encode", "as it may stand in a URL"),
     ("url_decode", "what an encoded part of a URL says"),
 ];

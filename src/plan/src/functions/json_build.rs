@@ -1,6 +1,7 @@
 //! Functions that make JSON texts of values.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use arrow_schema::{DataType, TimeUnit};
@@ -14,7 +15,7 @@ use datafusion_common::{Result, exec_datafusion_err, exec_err};
 use datafusion_expr::ScalarFunctionArgs;
 
 use super::Nulls::{Sometimes, Strict};
-use super::Parameter::{Anything, Text};
+use super::Parameter::{Anything, Map, Text};
 use super::arguments::{Texts, collect_text, constant};
 use super::json_text::Reader;
 use super::json_value::{Json, decimal_text};
@@ -23,6 +24,9 @@ use super::lists::{column, columns, places};
 use super::pattern::format_timestamp;
 use super::text::{java_double, java_float};
 use super::{Form, Function, Returns, Simple};
+
+/// The function that makes an object of a MULTISET of its members, which are rows of a name and a JSON text.
+pub const JSON_OF_MEMBERS: &str = "json_of_members";
 
 const TEXT: Returns = Returns::Type(Simple::Text);
 const TEXT_TO_TEXT: &[Form] = &[Form { parameters: &[Text], repeats: false, returns: TEXT }];
@@ -51,6 +55,13 @@ pub(super) fn functions() -> Vec<Function> {
         own("json_array", PARTS, "JSON_ARRAY([value, …] [NULL or ABSENT ON NULL])", Strict, |arguments| {
             build(arguments, array)
         }),
+        own(
+            JSON_OF_MEMBERS,
+            &[Form { parameters: &[Map], repeats: false, returns: TEXT }],
+            "JSON_OBJECTAGG([KEY] name VALUE value [NULL or ABSENT ON NULL])",
+            Strict,
+            of_members,
+        ),
         own("json_quote", TEXT_TO_TEXT, "JSON_QUOTE(string)", Strict, |a| each(a, |text| quoted(text).into())),
         own("json_unquote", TEXT_TO_TEXT, "JSON_UNQUOTE(string)", Sometimes, |a| each(a, unquoted)),
     ]
@@ -131,6 +142,29 @@ fn object(parts: Vec<Json>, keeps_nulls: bool) -> Json {
         }
     }
     Json::object(members)
+}
+
+fn of_members(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
+    let members = column(arguments, 0)?;
+    let members = members.as_map();
+    let (rows, counts) = (members.keys().as_struct(), members.values().as_primitive::<Int32Type>());
+    let (names, values) = (rows.column(0).as_string::<i32>(), rows.column(1).as_string::<i32>());
+    let mut texts = Vec::with_capacity(arguments.number_rows);
+    for row in 0..arguments.number_rows {
+        let mut sorted = BTreeMap::new();
+        for place in members.value_offsets()[row] as usize..members.value_offsets()[row + 1] as usize {
+            if names.is_null(place) {
+                return exec_err!("a name in JSON_OBJECTAGG is NULL");
+            }
+            let name = names.value(place);
+            if sorted.insert(name, values.value(place)).is_some() || counts.value(place) > 1 {
+                return exec_err!("the name `{name}` comes twice in JSON_OBJECTAGG");
+            }
+        }
+        let written = sorted.iter().map(|(name, value)| format!("{}:{value}", Json::Text(name.to_string())));
+        texts.push(format!("{{{}}}", written.collect::<Vec<_>>().join(",")));
+    }
+    Ok(collect_text(arguments.number_rows, |row| Some(Cow::Borrowed(texts[row].as_str()))))
 }
 
 fn array(parts: Vec<Json>, keeps_nulls: bool) -> Json {

@@ -46,6 +46,10 @@ impl Function {
         Self { aliases, ..self }
     }
 
+    pub(super) fn sometimes_null(self) -> Self {
+        Self { nulls: Nulls::Sometimes, ..self }
+    }
+
     pub(super) fn checked(self, check: fn(&[Option<String>]) -> std::result::Result<(), String>) -> Self {
         Self { check, ..self }
     }
@@ -136,6 +140,8 @@ impl Parameter {
             (Self::Date, Date32) | (Self::Time, Time32(_)) | (Self::Bytes, Binary) => same(),
             (Self::Boolean, Boolean | Null) => Some(Boolean),
             (Self::Anything, Null) => None,
+            (Self::Single, Null | List(_) | Map(_, _) | Struct(_) | Binary | Interval(_)) => None,
+            (Self::Single, _) => same(),
             (Self::Anything, _) => same(),
             (Self::SameAs(other), _) => goes_into(argument, all.get(other)?),
             (Self::Array, List(element)) if is_comparable(element.data_type()) => same(),

@@ -6,6 +6,7 @@
 //! that uses it is refused rather than silently answered otherwise. A function never fails a job for a NULL.
 
 mod about;
+mod addresses;
 mod arguments;
 mod arrays;
 mod bytes;
@@ -27,6 +28,8 @@ mod maps;
 mod mathematics;
 mod numbers;
 mod pattern;
+mod printf;
+mod printf_format;
 mod random;
 mod regex;
 mod search;
@@ -47,8 +50,9 @@ use datafusion_expr::ScalarUDF;
 use crate::nested;
 
 pub use about::{SECTIONS, about};
-pub use json_build::becomes_json;
+pub use json_build::{JSON_OF_MEMBERS, becomes_json};
 pub use pattern::{format_timestamp, read_timestamp as parse_timestamp};
+pub use time::CURRENT_WATERMARK;
 pub use time_field::TimeField;
 pub use zones::{INSTANT_OF, LOCAL_OF};
 
@@ -98,6 +102,8 @@ pub enum Parameter {
     Bytes,
     /// Anything whose type is known, as it is.
     Anything,
+    /// The same, but no BYTES and nothing that has parts.
+    Single,
     /// Of the type of the argument with this number.
     SameAs(usize),
     /// An ARRAY, as it is.
@@ -250,6 +256,8 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         .into_iter()
         .chain(letters::functions())
         .chain(codes::functions())
+        .chain(printf::functions())
+        .chain(addresses::functions())
         .chain(numbers::functions())
         .chain(mathematics::functions())
         .chain(decimals::functions())

@@ -18,8 +18,11 @@ use super::pattern::{Pattern, read_timestamp};
 use super::time_field::TimeField;
 use super::written::timestamp;
 use super::{Form, Function, Returns, Simple};
-use crate::clock::now_ms;
+use crate::clock::{now_ms, watermark};
 use crate::zone::Twice;
+
+/// How far event time has come where the row is. Only calculations know it.
+pub const CURRENT_WATERMARK: &str = "current_watermark";
 
 const DAY_MS: i64 = 86_400_000;
 const DEFAULT_PATTERN: &str = "yyyy-MM-dd HH:mm:ss";
@@ -31,6 +34,16 @@ pub(super) fn functions() -> Vec<Function> {
         volatile("localtimestamp", nothing_to(&TIMESTAMP), "LOCALTIMESTAMP", now),
         // A column of it is a time attribute; what that is for is the planner's business.
         volatile("proctime", nothing_to(&INSTANT), "PROCTIME()", now),
+        volatile(
+            CURRENT_WATERMARK,
+            &[Form { parameters: &[Timestamp], repeats: false, returns: Returns::SameAs(0) }],
+            "CURRENT_WATERMARK(time attribute)",
+            |arguments| {
+                let reached = watermark();
+                Ok(collect_moments(arguments, |_| reached))
+            },
+        )
+        .sometimes_null(),
         volatile("current_date", nothing_to(&DATE), "CURRENT_DATE", today),
         volatile("current_time", nothing_to(&TIME), "CURRENT_TIME", time_of_day).aliased(&["localtime"]),
         volatile(

@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 use tidemill_plan::BinaryOperator;
+use tidemill_plan::functions::CURRENT_WATERMARK;
 
 use super::cast::{self, OnError};
 use super::{Scope, Typed, conditional, function, literal, nested, operator, rows, spans};
@@ -50,7 +51,12 @@ impl<'a> Binder<'a> {
 
     /// Binds a condition.
     pub(crate) fn condition(&self, expression: &Expr, clause: &str) -> Result<Typed> {
-        operator::boolean(self.bind(expression)?, clause, expression.span())
+        let condition = operator::boolean(self.bind(expression)?, clause, expression.span())?;
+        if clause == "ON" && condition.expression.calls(CURRENT_WATERMARK) {
+            let message = "CURRENT_WATERMARK is not known within a join";
+            return Err(SqlError::new(expression.span(), message, "compare with it in WHERE"));
+        }
+        Ok(condition)
     }
 
     fn bind_any(&self, expression: &Expr) -> Result<(Typed, Role)> {

@@ -4,7 +4,7 @@ use arrow_schema::DataType;
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
 use sqlparser::tokenizer::Span;
 use tidemill_functions::Returns;
-use tidemill_plan::functions::{self, Nulls};
+use tidemill_plan::functions::{self, CURRENT_WATERMARK, Nulls};
 use tidemill_plan::{AggregateFunction, BinaryOperator, Expression};
 
 use super::conditional::{case, coalesce, null_if};
@@ -15,6 +15,7 @@ use super::typed::unify_arguments;
 use super::{Typed, json, nested};
 use crate::dialect::IS_JSON;
 use crate::error::{Result, SqlError};
+use crate::relation::Role;
 use crate::types;
 use crate::user;
 
@@ -56,7 +57,7 @@ pub(crate) const EXTRACTS: [(&str, &str); 10] = [
 ];
 /// Name, function, how it is called, what it gives.
 type Aggregate = (&'static str, AggregateFunction, &'static str, &'static str);
-pub(crate) static AGGREGATES: [Aggregate; 16] = [
+pub(crate) static AGGREGATES: [Aggregate; 20] = [
     (
         "count",
         AggregateFunction::Count,
@@ -82,6 +83,30 @@ pub(crate) static AGGREGATES: [Aggregate; 16] = [
     ("last_value", AggregateFunction::LastValue, "LAST_VALUE(value)", "the value that came last"),
     ("collect", AggregateFunction::Collect, "COLLECT([DISTINCT] value)", "a MULTISET of the values"),
     (
+        "array_agg",
+        AggregateFunction::ArrayAgg,
+        "ARRAY_AGG([DISTINCT] value) [IGNORE NULLS]",
+        "an ARRAY of the values in the order in which they came, NULLs among them",
+    ),
+    (
+        "json_arrayagg",
+        AggregateFunction::ListAgg { separator: String::new() },
+        "JSON_ARRAYAGG(value [NULL or ABSENT ON NULL])",
+        "a JSON array of the values in the order in which they came",
+    ),
+    (
+        "json_objectagg",
+        AggregateFunction::Collect,
+        "JSON_OBJECTAGG([KEY] name VALUE value [NULL or ABSENT ON NULL])",
+        "a JSON object of the values; a name that comes twice fails the job",
+    ),
+    (
+        "percentile",
+        AggregateFunction::Percentile { fraction: 0.0 },
+        "PERCENTILE(number, fraction)",
+        "the value that this part of all (a constant from 0 to 1) are not above, between two in proportion",
+    ),
+    (
         "approx_count_distinct",
         AggregateFunction::ApproxCountDistinct,
         "APPROX_COUNT_DISTINCT(value)",
@@ -97,11 +122,16 @@ pub(crate) static AGGREGATES: [Aggregate; 16] = [
 
 pub(crate) fn aggregate_function(function: &Function) -> Option<AggregateFunction> {
     let name = function.name.to_string().to_ascii_lowercase();
-    if name == "listagg" {
+    if name == "listagg" || name == JSON_ARRAYAGG {
         return Some(AggregateFunction::ListAgg { separator: ",".to_string() });
     }
     AGGREGATES.iter().find(|(known, ..)| *known == name).map(|(_, function, ..)| function.clone())
 }
+
+/// The aggregate that is a LISTAGG of JSON.
+pub(crate) const JSON_ARRAYAGG: &str = "json_arrayagg";
+/// The aggregate that is a COLLECT of rows of a name and JSON.
+pub(crate) const JSON_OBJECTAGG: &str = "json_objectagg";
 
 pub(crate) fn is_aggregate(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(function) if aggregate_function(function).is_some() && function.over.is_none())
@@ -134,6 +164,9 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
         return timestamp_sum(binder, function, span);
     }
     let arguments = positional(function)?;
+    if let (CURRENT_WATERMARK, [argument]) = (name.as_str(), arguments.as_slice()) {
+        return current_watermark(binder.bind_column(argument)?, argument);
+    }
     let values = arguments.iter().map(|argument| binder.bind(argument)).collect::<Result<Vec<_>>>()?;
     if let Some((_, field)) = EXTRACTS.iter().find(|(known, _)| *known == name) {
         let with_field = std::iter::once(Typed::text(*field)).chain(values).collect();
@@ -161,6 +194,14 @@ pub(super) fn bind(binder: &Binder<'_>, function: &Function) -> Result<Typed> {
             (None, None) => Err(unknown(&name, span)),
         },
     }
+}
+
+fn current_watermark((time, role): (Typed, Role), written: &Expr) -> Result<Typed> {
+    if role == Role::Rowtime {
+        return call(CURRENT_WATERMARK, vec![time], written.span());
+    }
+    let message = format!("CURRENT_WATERMARK is asked of {written}, which is no event time");
+    Err(SqlError::new(written.span(), message, "name the column that the table's WATERMARK is for"))
 }
 
 /// A call of a scalar function of the user's.

@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 use tidemill_plan::functions::becomes_json;
 use tidemill_plan::{Expression, nested};
 
+use super::conditional::{case, coalesce};
 use super::expression::Binder;
 use super::function::{call, positional};
 use super::{Typed, cast};
@@ -132,6 +133,44 @@ fn built(binder: &Binder<'_>, function: &Function, name: &str, clauses: &[&Expr]
     let how = format!("{} {kinds}", on_null.unwrap_or_default());
     let values = std::iter::once(Typed::text(how)).chain(values).collect();
     call(name, values, span).map(|made| Typed { nullable: false, ..made })
+}
+
+/// What JSON_OBJECTAGG puts into its object for a name and a value: a row of the name and a JSON text; NULL for what it
+/// leaves out.
+pub(crate) fn member(binder: &Binder<'_>, function: &Function, name: &Expr, value: &Expr) -> Result<Typed> {
+    let bound = binder.bind(name)?;
+    if bound.data_type != DataType::Utf8 {
+        let message = format!("a name in JSON_OBJECTAGG is of {}", types::name(&bound.data_type));
+        return Err(SqlError::new(name.span(), message, "CAST it to STRING"));
+    }
+    let value = element(binder, function, value)?;
+    let left_out = Typed::boolean(Expression::IsNull(Box::new(value.expression.clone())), false);
+    let member = super::nested::row(vec![bound, value], name.span())?;
+    let nothing = Typed::null(member.data_type.clone());
+    case(vec![(left_out, nothing)], Some(member), name.span())
+}
+
+/// What JSON_ARRAYAGG puts into its array for a value; NULL for what it leaves out.
+pub(crate) fn element(binder: &Binder<'_>, function: &Function, written: &Expr) -> Result<Typed> {
+    let keeps_null = match &function.parameters {
+        FunctionArguments::List(clauses) => clauses.to_string().contains("'NULL'"),
+        _ => false,
+    };
+    let (is_json, value) = match json_text(written) {
+        Some(text) => (true, binder.bind(text)?),
+        None => (false, binder.bind(written)?),
+    };
+    if !becomes_json(&value.data_type) {
+        let message = format!("{} does not become JSON", types::name(&value.data_type));
+        return Err(SqlError::new(written.span(), message, "CAST it to STRING"));
+    }
+    let span = written.span();
+    let made = is_json || is_built(&value.expression);
+    let text = if made { value } else { call("json_string", vec![value], span)? };
+    match keeps_null {
+        true => coalesce(vec![text, Typed::text("null")], span),
+        false => Ok(text),
+    }
 }
 
 fn is_built(expression: &Expression) -> bool {

@@ -17,8 +17,10 @@ pub(crate) use cast::{assign_written, cast_to};
 pub(crate) use conditional::coalesce as first_of;
 pub(crate) use expression::{Binder, Grouping};
 pub(crate) use function::{
-    AGGREGATES, EXTRACTS, SPECIAL, aggregate_function, is_aggregate, is_function, positional, refuse_clauses,
+    AGGREGATES, EXTRACTS, JSON_ARRAYAGG, JSON_OBJECTAGG, SPECIAL, aggregate_function, is_aggregate, is_function,
+    positional, refuse_clauses,
 };
+pub(crate) use json::{element as json_element, member as json_member};
 pub(crate) use literal::interval_ms;
 pub(crate) use operator::{compare, symbol};
 pub(crate) use scope::{Merged, Scope, near};

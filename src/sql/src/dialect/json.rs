@@ -22,6 +22,8 @@ pub(super) fn parse(parser: &mut Parser, name: &str) -> Option<Parsed<Expr>> {
         "JSON_EXISTS" => call(parser, two, on_error),
         "JSON_OBJECT" => call(parser, members, |parser| Ok(on_null(parser, "NULL"))),
         "JSON_ARRAY" => call(parser, elements, |parser| Ok(on_null(parser, "ABSENT"))),
+        "JSON_OBJECTAGG" => call(parser, member, |parser| Ok(on_null(parser, "NULL"))),
+        "JSON_ARRAYAGG" => call(parser, one, |parser| Ok(on_null(parser, "ABSENT"))),
         _ => return None,
     })
 }
@@ -69,22 +71,31 @@ fn null() -> Expr {
     Expr::Value(Value::Null.with_span(Span::empty()))
 }
 
+fn one(parser: &mut Parser) -> Parsed<Vec<Expr>> {
+    Ok(vec![parser.parse_expr()?])
+}
+
 fn two(parser: &mut Parser) -> Parsed<Vec<Expr>> {
     let json = parser.parse_expr()?;
     parser.expect_token(&Token::Comma)?;
     Ok(vec![json, parser.parse_expr()?])
 }
 
-/// `[KEY] name VALUE value` or `name: value`, separated by commas.
+/// `[KEY] name VALUE value` or `name: value`.
+fn member(parser: &mut Parser) -> Parsed<Vec<Expr>> {
+    word(parser, &["KEY"]);
+    let name = parser.parse_expr()?;
+    if !word(parser, &["VALUE"]) {
+        parser.expect_token(&Token::Colon)?;
+    }
+    Ok(vec![name, parser.parse_expr()?])
+}
+
+/// Members, separated by commas.
 fn members(parser: &mut Parser) -> Parsed<Vec<Expr>> {
     let mut parts = Vec::new();
     while !ends(parser) {
-        word(parser, &["KEY"]);
-        parts.push(parser.parse_expr()?);
-        if !word(parser, &["VALUE"]) {
-            parser.expect_token(&Token::Colon)?;
-        }
-        parts.push(parser.parse_expr()?);
+        parts.extend(member(parser)?);
         if !parser.consume_token(&Token::Comma) {
             break;
         }

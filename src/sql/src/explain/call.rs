@@ -24,6 +24,7 @@ fn parameters(function: &AggregateFunction) -> String {
         AggregateFunction::ListAgg { separator } if separator != "," => {
             format!(", '{}'", separator.replace('\'', "''"))
         }
+        AggregateFunction::Percentile { fraction } => format!(", {fraction}"),
         AggregateFunction::Lag { offset, default: Some(default) } => {
             format!(", {}, {}", offset.abs(), text(&Expression::Literal(default.clone()), &Schema::empty()))
         }
@@ -47,6 +48,8 @@ pub(super) fn function(function: &AggregateFunction) -> &'static str {
         AggregateFunction::LastValue => "LAST_VALUE",
         AggregateFunction::ListAgg { .. } => "LISTAGG",
         AggregateFunction::Collect => "COLLECT",
+        AggregateFunction::ArrayAgg => "ARRAY_AGG",
+        AggregateFunction::Percentile { .. } => "PERCENTILE",
         AggregateFunction::ApproxCountDistinct => "APPROX_COUNT_DISTINCT",
         AggregateFunction::Lag { offset, .. } if *offset < 0 => "LEAD",
         AggregateFunction::Lag { .. } => "LAG",

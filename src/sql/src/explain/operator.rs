@@ -2,7 +2,7 @@
 
 use arrow_schema::Schema;
 use tidemill_plan::{
-    Calc, Clock, Frame, JoinKind, JoinOn, Keep, NodeKind, OverOrder, PlanNode, Rank, RankEmit, SortKey, Window,
+    Calc, Clock, Firing, Frame, JoinKind, JoinOn, Keep, NodeKind, OverOrder, PlanNode, Rank, RankEmit, SortKey, Window,
     WindowAggregate, WindowOutput, Windows,
 };
 
@@ -154,6 +154,9 @@ fn kept(kind: &NodeKind) -> Option<&'static str> {
         NodeKind::WindowAggregate(aggregate) if is_by_machine(&aggregate.windows) => {
             "one row for each key in each open window, until the machine's clock passes the window's end"
         }
+        NodeKind::WindowAggregate(WindowAggregate { firing: Some(Firing { late: Some(_), .. }), .. }) => {
+            "one row for each key in each open window, until the watermark passes the window's end and the lateness"
+        }
         NodeKind::WindowAggregate(_) => {
             "one row for each key in each open window, until the watermark passes the window's end"
         }
@@ -202,12 +205,27 @@ fn aggregation(aggregate: &WindowAggregate, input: &Schema) -> Vec<String> {
         WindowOutput::End => "window_end",
         WindowOutput::Time => "window_time",
     });
-    vec![
+    let mut details = vec![
         format!("time: {time}"),
         format!("keys: {}", columns(&aggregate.keys, input)),
         calls(&aggregate.aggregates, input),
         format!("window columns: {}", listed(outputs.map(str::to_string).collect())),
-    ]
+    ];
+    details.extend(aggregate.firing.map(fires));
+    details
+}
+
+fn fires(firing: Firing) -> String {
+    let after = |delay: u64| match delay {
+        0 => "as rows come".to_string(),
+        delay => format!("{} after a row has come", duration(delay as i64)),
+    };
+    let early = firing.early_ms.map(|delay| format!("before the end, {}", after(delay)));
+    let late = firing.late.map(|late| {
+        let lateness = duration(late.lateness_ms as i64);
+        format!("for {lateness} after the end, {}", after(late.delay_ms))
+    });
+    format!("put out at the end and {}", early.into_iter().chain(late).collect::<Vec<_>>().join(" and "))
 }
 
 fn joined(on: &JoinOn, inputs: &[&Schema]) -> Vec<String> {

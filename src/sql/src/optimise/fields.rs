@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Fields, Schema};
 use tidemill_plan::{Expression, Literal, NodeKind, StreamPlan};
 
 use crate::changelog::reads_by_place;
-use crate::expressions::{children, substitute};
+use crate::expressions::substitute;
 
 /// Narrows the ROW columns of sources of which calculations read fields only.
 pub(crate) fn narrow(plan: &mut StreamPlan) {
@@ -55,7 +55,7 @@ fn note_fields(expression: &Expression, column: usize, used: &mut BTreeSet<usize
             true
         }
         Expression::Column(place) => *place != column,
-        other => children(other).into_iter().all(|child| note_fields(child, column, used)),
+        other => other.children().into_iter().all(|child| note_fields(child, column, used)),
     }
 }
 

@@ -3,7 +3,6 @@
 
 use tidemill_plan::{BinaryOperator, Expression, Literal};
 
-use crate::expressions::with_children;
 use crate::relation::{Node, Relation, conjuncts};
 
 /// Columns that have one value in all rows that pass.
@@ -48,7 +47,7 @@ fn told(expression: &Expression, facts: &Facts<'_>) -> Expression {
     if facts.is_empty() {
         return expression.clone();
     }
-    match with_children(expression, &|inner| told(inner, facts)) {
+    match expression.with_children(&|inner| told(inner, facts)) {
         Expression::Case { branches, otherwise } => case(branches, otherwise),
         other => match answer(&other, facts) {
             Some(answer) => Expression::Literal(Literal::Boolean(answer)),

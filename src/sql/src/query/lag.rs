@@ -38,14 +38,7 @@ pub(super) fn bind_lag(function: &Function, leads: bool, binder: Binder<'_>) -> 
         },
         None => None,
     };
+    let lag = AggregateFunction::Lag { offset: if leads { -rows } else { rows }, default };
     let data_type = argument.data_type.clone();
-    Ok(BoundCall {
-        function: AggregateFunction::Lag { offset: if leads { -rows } else { rows }, default },
-        argument: Some(argument),
-        distinct: false,
-        filter: None,
-        computed: data_type.clone(),
-        returns: data_type,
-        name: function.to_string(),
-    })
+    Ok(BoundCall::plain(lag, Some(argument), data_type, function))
 }

@@ -38,6 +38,7 @@ use sqlparser::tokenizer::Span;
 use crate::error::{Result, SqlError};
 use crate::hints::Lifetimes;
 use crate::relation::Relation;
+use crate::settings::Settings;
 use crate::user::UserFunctions;
 
 /// Where names of tables and views lead.
@@ -52,6 +53,11 @@ pub(crate) trait Tables {
     /// Takes in what the user should know although the text can run.
     fn warn(&self, span: Span, message: String) {
         let _ = (span, message);
+    }
+
+    /// The settings so far.
+    fn settings(&self) -> Settings {
+        Settings::default()
     }
 
     /// The hint for the SELECT that stands here that says how long state is kept.

@@ -100,6 +100,7 @@ impl OverCalls<'_> {
             }
             _ => bind_call(bare, self.binder)?,
         };
+        call.refuse_alone(span)?;
         let window = BoundWindow::of(function, self.named, &call.function, self.binder, span)?;
         Ok(BoundOver { call, window, span })
     }
@@ -154,15 +155,7 @@ fn row_number(function: &Function, span: Span) -> Result<BoundCall> {
     if !positional(function)?.is_empty() {
         return Err(SqlError::new(span, "ROW_NUMBER takes no arguments", "write ROW_NUMBER() OVER (…)"));
     }
-    Ok(BoundCall {
-        function: AggregateFunction::RowNumber,
-        argument: None,
-        distinct: false,
-        filter: None,
-        computed: DataType::Int64,
-        returns: DataType::Int64,
-        name: function.to_string(),
-    })
+    Ok(BoundCall::plain(AggregateFunction::RowNumber, None, DataType::Int64, function))
 }
 
 impl Grouping for OverCalls<'_> {

@@ -1,21 +1,22 @@
 //! Subqueries that are values, in SELECT or in conditions: each becomes a column behind the query's own, by a join with the
-//! one row that it gives, NULL while there is none.
+//! one row that it gives, NULL while there is none. EXISTS where it is no condition of its own is the number of rows.
 //!
 //! An aggregate may name columns of the query around it in equalities of its WHERE. It is computed for all values of the
 //! other sides of these, and joined by them; where no row belongs to the row outside, its counts are 0.
 
-use sqlparser::ast::{Expr, Query, Select, SelectItem, Spanned, Visit};
+use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, Spanned, Visit};
 use sqlparser::tokenizer::Span;
 use tidemill_plan::{BinaryOperator, Expression, JoinKind, Literal};
 
 use super::from::Source;
 use super::join::{absorbed, equality, joined, settled};
-use super::subquery::{plain_select_of_groups, visit_outside_subqueries};
+use super::subquery::{plain_select, plain_select_of_groups, visit_outside_subqueries};
 use super::{Planner, aggregate, subquery};
 use crate::bind::{Binder, Grouping, Scope, Typed, binary};
 use crate::error::{Result, SqlError};
 use crate::expressions::substitute;
 use crate::relation::{Field, Relation, Role};
+use crate::statement::parse_expression;
 
 /// The columns that subqueries in an expression are.
 pub(super) struct RowValues<'a> {
@@ -51,10 +52,17 @@ impl Planner<'_> {
         written: &impl Visit,
     ) -> Result<(Relation, RowValues<'b>)> {
         let mut values = RowValues { known: Vec::new(), below: binder.grouping };
-        for query in rows_in(written) {
+        for written in values_in(written) {
             let outer = binder.grouping.is_none().then_some(binder.scope);
-            let (with_value, value) = self.with_value(relation, outer, &query)?;
-            values.known.push((Expr::Subquery(Box::new(query)), value));
+            let (with_value, value) = match &written {
+                Expr::Exists { subquery, negated } => {
+                    let (with_count, count) = self.with_value(relation, outer, &counted(subquery)?)?;
+                    (with_count, is_there(count, *negated))
+                }
+                Expr::Subquery(query) => self.with_value(relation, outer, query)?,
+                other => unreachable!("{other} is no value"),
+            };
+            values.known.push((written, value));
             relation = with_value;
         }
         Ok((relation, values))
@@ -112,6 +120,26 @@ impl Planner<'_> {
     }
 }
 
+/// A query for the number of rows of a plain one.
+fn counted(query: &Query) -> Result<Query> {
+    let mut counting = Query { order_by: None, ..query.clone() };
+    match &mut *counting.body {
+        SetExpr::Select(select) => {
+            select.projection = vec![SelectItem::UnnamedExpr(parse_expression("COUNT(*)")?)];
+            select.distinct = None;
+        }
+        SetExpr::Query(inner) => **inner = counted(inner)?,
+        _ => unreachable!("a plain query is a SELECT"),
+    }
+    Ok(counting)
+}
+
+fn is_there(count: Typed, negated: bool) -> Typed {
+    let zero = Expression::Literal(Literal::Int64(0));
+    let operator = if negated { BinaryOperator::Equal } else { BinaryOperator::Greater };
+    Typed::boolean(binary(or_zero(count.expression), operator, zero), false)
+}
+
 fn or_zero(count: Expression) -> Expression {
     let zero = Expression::Literal(Literal::Int64(0));
     let branches = vec![(Expression::IsNull(Box::new(count.clone())), zero)];
@@ -153,14 +181,20 @@ fn check_row(query: &Query, relation: &Relation) -> Result<()> {
     Ok(())
 }
 
-/// The subqueries that are values, each once.
-fn rows_in(written: &impl Visit) -> Vec<Query> {
-    let mut found: Vec<Query> = Vec::new();
+/// The subqueries that are values, and whether others have rows, each once.
+fn values_in(written: &impl Visit) -> Vec<Expr> {
+    let mut found: Vec<Expr> = Vec::new();
     visit_outside_subqueries(written, &mut |expression| {
-        if let Expr::Subquery(query) = expression
-            && !found.contains(&**query)
-        {
-            found.push((**query).clone());
+        let is_value = match expression {
+            Expr::Subquery(_) => true,
+            Expr::Exists { subquery, .. } => {
+                let is_whole = subquery.limit_clause.is_none() && subquery.fetch.is_none();
+                is_whole && plain_select(subquery).is_some()
+            }
+            _ => false,
+        };
+        if is_value && !found.contains(expression) {
+            found.push(expression.clone());
         }
     });
     found

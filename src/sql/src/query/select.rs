@@ -30,7 +30,7 @@ impl Planner<'_> {
         if let Some(kept) = &kept {
             kept.set_in_joins(&mut relation, 0);
         }
-        let mut outcome = aggregate::plan(select, relation, &scope)?;
+        let mut outcome = aggregate::plan(select, relation, &scope, &self.tables.settings())?;
         if let Some(kept) = kept {
             if let aggregate::Outcome::Aggregated(aggregated) = &mut outcome {
                 kept.set_in_aggregation(&mut aggregated.relation);

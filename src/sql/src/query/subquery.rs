@@ -269,7 +269,7 @@ pub(super) fn visit_outside_subqueries(node: &impl Visit, note: &mut dyn FnMut(&
 }
 
 /// The SELECT that a query is, if it neither aggregates nor has anything around it.
-fn plain_select(query: &Query) -> Option<&Select> {
+pub(super) fn plain_select(query: &Query) -> Option<&Select> {
     let select = select_of(query)?;
     let ungrouped = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
     let plain = query.with.is_none() && ungrouped && select.having.is_none() && calls_in(select).is_empty();

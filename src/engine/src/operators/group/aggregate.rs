@@ -6,18 +6,14 @@ use arrow::error::ArrowError;
 use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{AggregateFunction, Changelog};
 
-use super::changes::{Changes, Former, Touched, Updates, unchanged};
 use super::state::{self, Lifetime};
 use super::table::Table;
 use crate::accumulator::{BuildError, Input, KeyedSpec, Which};
 use crate::change;
-use crate::element::Element;
 use crate::operator::{Output, Result, StreamOperator};
-use crate::operators::Spec;
+use crate::operators::changes::{Changes, Former, Touched, Updates, unchanged};
+use crate::operators::{Spec, put_out};
 use crate::stages::Part;
-
-/// Changes that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 
 pub struct GroupAggregateOperator {
     pub(super) keyed: KeyedSpec,
@@ -134,14 +130,11 @@ impl GroupAggregateOperator {
         changes: Changes,
         output: &mut Output,
     ) -> std::result::Result<(), ArrowError> {
-        let count = changes.len();
         let rows = match self.has_changes {
             true => change::batch(&self.schema, columns, Some(changes.kinds))?,
             false => change::batch(&self.schema, columns, None)?,
         };
-        for start in (0..count).step_by(OUTPUT_ROWS) {
-            output.push(Element::Batch(rows.slice(start, OUTPUT_ROWS.min(count - start))));
-        }
+        put_out(&rows, output);
         Ok(())
     }
 

@@ -4,7 +4,6 @@
 //! epoch's rows before they change threads.
 
 mod aggregate;
-mod changes;
 mod local;
 mod state;
 mod table;

@@ -20,16 +20,13 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use tidemill_plan::{Over, OverOrder};
 
-use super::{Built, Spec};
+use super::{Built, OUTPUT_ROWS, Spec};
 use crate::change::batch;
 use crate::element::Element;
 use crate::operator::Output;
 use crate::rows::{RowId, RowStore};
 use call::Call;
 use timed::TimedOver;
-
-/// Rows that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 
 /// The operator of aggregates over rows.
 pub fn build(over: &Over, spec: &Spec<'_>) -> Built {

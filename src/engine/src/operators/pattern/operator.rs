@@ -18,10 +18,9 @@ use crate::element::{Element, Watermark};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
 use crate::operator::{Fault, Output, Result, StreamOperator};
+use crate::operators::OUTPUT_ROWS;
 use crate::rows::RowId;
 
-/// Rows of a result that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 /// Partitions that are kept whether or not anything is known of them.
 const KEPT_PARTITIONS: usize = 1024;
 

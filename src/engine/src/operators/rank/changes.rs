@@ -10,10 +10,8 @@ use tidemill_plan::{Change, Changelog, PlanNode};
 use crate::change::batch;
 use crate::element::Element;
 use crate::operator::Output;
+use crate::operators::OUTPUT_ROWS;
 use crate::rows::{RowId, RowStore};
-
-/// Rows that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 
 /// How updates are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 use arrow::error::ArrowError;
@@ -15,8 +15,10 @@ use super::pane::Pane;
 use super::panes::{PaneSet, pane_mut};
 use super::spec::{AggregateSpec, BuildError};
 use super::time::{PaneClock, Slice};
+use crate::change::batch;
 use crate::element::{Element, Watermark};
 use crate::operator::{Output, Result, StreamOperator};
+use crate::operators::put_out;
 use crate::state::KEY_GROUP;
 
 /// What the operator is fed with.
@@ -27,9 +29,6 @@ pub enum Intake {
     /// Partial results of [`super::LocalWindowAggregate`]s.
     Partials,
 }
-
-/// Rows of a result that are put out as one batch.
-const OUTPUT_ROWS: usize = 8192;
 
 pub struct WindowAggregateOperator {
     panes: PaneSet,
@@ -117,7 +116,8 @@ impl WindowAggregateOperator {
         columns.extend(pane.results()?);
         let windows = vec![window; pane.len()];
         columns.extend(window_columns(&windows, &spec.output, &spec.schema, columns.len())?);
-        put_out(&spec.schema, columns, pane.len(), output)
+        put_out(&batch(&spec.schema, columns, None)?, output);
+        Ok(())
     }
 
     fn captured(&self) -> std::result::Result<Vec<RecordBatch>, ArrowError> {
@@ -183,21 +183,6 @@ pub(super) fn window_columns(
         cast(&Int64Array::from_iter_values(windows.iter().map(time)), schema.field(place + number).data_type())
     };
     output.iter().enumerate().map(column).collect()
-}
-
-/// Puts a result out, in batches of some size.
-pub(super) fn put_out(
-    schema: &SchemaRef,
-    columns: Vec<ArrayRef>,
-    rows: usize,
-    output: &mut Output,
-) -> std::result::Result<(), ArrowError> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let rows = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
-    for start in (0..rows.num_rows()).step_by(OUTPUT_ROWS) {
-        output.push(Element::Batch(rows.slice(start, OUTPUT_ROWS.min(rows.num_rows() - start))));
-    }
-    Ok(())
 }
 
 /// How far a clock of the machine has come when an epoch ends: rows of this very millisecond may still come.

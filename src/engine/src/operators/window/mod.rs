@@ -4,9 +4,11 @@
 //! hopping one is `size / slide` of them), and a row is aggregated once, into its pane. When a window is due, its
 //! panes are merged. Between threads the work is split in two: [`LocalWindowAggregate`] aggregates each epoch's rows
 //! before they are exchanged, [`WindowAggregateOperator`] owns the keys' state and puts windows out. Sessions have no
-//! panes and an operator of their own, [`SessionAggregate`].
+//! panes and an operator of their own, [`SessionAggregate`], and so have windows that are put out more than once,
+//! [`FiringWindows`].
 
 mod aggregate;
+mod firing;
 mod local;
 mod pane;
 mod panes;
@@ -16,6 +18,7 @@ mod spec;
 pub(super) mod time;
 
 pub use aggregate::{Intake, WindowAggregateOperator};
+pub use firing::FiringWindows;
 pub use local::LocalWindowAggregate;
 pub(super) use panes::times;
 pub use session::SessionAggregate;
@@ -52,10 +55,11 @@ pub fn build(aggregate: &WindowAggregate, spec: &Spec<'_>) -> Built {
         Part::Whole => Intake::Rows,
         Part::Global => Intake::Partials,
     };
-    let operator: Box<dyn StreamOperator> = Box::new(
-        checked
-            .and_then(|checked| WindowAggregateOperator::new(checked, intake, spec.owned))
-            .map_err(|error| reason(&error))?,
-    );
-    Ok(operator)
+    let operator = checked.and_then(|checked| -> Result<Box<dyn StreamOperator>, BuildError> {
+        Ok(match aggregate.firing {
+            Some(firing) => Box::new(FiringWindows::new(checked, firing, intake, spec)?),
+            None => Box::new(WindowAggregateOperator::new(checked, intake, spec.owned)?),
+        })
+    });
+    operator.map_err(|error| reason(&error))
 }

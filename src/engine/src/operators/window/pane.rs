@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use crate::accumulator::{Aggregates, KeyedSpec, Which};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
+use crate::operators::changes::Touched;
 
 /// The aggregates of one pane.
 pub(super) struct Pane {
@@ -18,6 +19,13 @@ pub(super) struct Pane {
 pub(super) struct Scratch {
     hashes: Vec<u64>,
     groups: Vec<u32>,
+}
+
+/// What becomes of the results of keys: the former ones of those that were there before, the present ones of all.
+pub(super) struct Update {
+    pub touched: Vec<Touched>,
+    pub former: Vec<ArrayRef>,
+    pub present: Vec<ArrayRef>,
 }
 
 impl Pane {
@@ -82,6 +90,18 @@ impl Pane {
     pub fn take_in(&mut self, other: &Self, scratch: &mut Scratch) -> Result<(), ArrowError> {
         self.groups.intern(&other.keys()?, other.hashes(), &mut scratch.groups)?;
         self.aggregates.merge(&scratch.groups, self.groups.len(), &other.states()?)
+    }
+
+    /// Takes in another pane, and says what that makes of the results of its keys, in its order.
+    pub fn updated(&mut self, other: &Self, scratch: &mut Scratch) -> Result<Update, ArrowError> {
+        let known = self.len() as u32;
+        self.groups.intern(&other.keys()?, other.hashes(), &mut scratch.groups)?;
+        let groups = &scratch.groups;
+        let touched = groups.iter().map(|group| Touched { group: *group, was_out: *group < known }).collect();
+        let told: Vec<u32> = groups.iter().copied().filter(|group| *group < known).collect();
+        let former = self.aggregates.finish(Which::These(&told))?;
+        self.aggregates.merge(groups, self.groups.len(), &other.states()?)?;
+        Ok(Update { touched, former, present: self.aggregates.finish(Which::These(groups))? })
     }
 
     /// Takes back captured keys and states, which are of other keys than those that are here.

@@ -10,17 +10,18 @@ use arrow::error::ArrowError;
 use tidemill_model::key_groups::{KeyGroupRange, key_group};
 use tidemill_plan::{Clock, WindowAggregate, WindowOutput};
 
-use super::aggregate::{passed, put_out, window_columns};
+use super::aggregate::{passed, window_columns};
 use super::panes::times;
 use super::sessions::{Found, Sessions};
 use super::spec::{BuildError, check_time};
 use super::time::Slice;
 use crate::accumulator::{Aggregates, Input, KeyedSpec, Which};
+use crate::change::batch;
 use crate::element::{Element, Watermark};
 use crate::groups::GroupTable;
 use crate::hash::hash_rows;
 use crate::operator::{Output, Result, StreamOperator};
-use crate::operators::Spec;
+use crate::operators::{Spec, put_out};
 use crate::state::KEY_GROUP;
 
 type Attempt<T> = std::result::Result<T, ArrowError>;
@@ -135,7 +136,8 @@ impl SessionAggregate {
         columns.extend(self.aggregates.finish(Which::These(&slots))?);
         let windows: Vec<Slice> = closed.iter().map(|found| found.time).collect();
         columns.extend(window_columns(&windows, &self.output, &self.schema, columns.len())?);
-        put_out(&self.schema, columns, closed.len(), output)
+        put_out(&batch(&self.schema, columns, None)?, output);
+        Ok(())
     }
 
     /// Forgets sessions that are over, and keys without others, when they are more than the open ones.

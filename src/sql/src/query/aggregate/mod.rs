@@ -14,6 +14,7 @@ use super::call::{BoundCall, bind_call, calls_in};
 use crate::bind::{Binder, Scope, Typed};
 use crate::error::Result;
 use crate::relation::{Field, Relation, Role};
+use crate::settings::Settings;
 use groups::Sets;
 use keys::Grouping;
 use laid::{Laid, key_field, number_field, numbers};
@@ -30,7 +31,7 @@ pub(super) struct Aggregated {
     pub groups: Groups,
 }
 
-pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result<Outcome> {
+pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope, settings: &Settings) -> Result<Outcome> {
     let written = calls_in(select);
     let no_keys = match &select.group_by {
         GroupByExpr::Expressions(keys, modifiers) => keys.is_empty() && modifiers.is_empty(),
@@ -43,8 +44,12 @@ pub(super) fn plan(select: &Select, relation: Relation, scope: &Scope) -> Result
     let grouping = Grouping::of(select, binder)?;
     let calls = bound_calls(written, &relation, binder)?;
     let (window, relation) = RowWindow::of(relation, &grouping, &calls)?;
+    let firing = match &window {
+        Some(window) => window.firing(&grouping, settings, select.select_token.0.span)?,
+        None => None,
+    };
     Ok(Outcome::Aggregated(Box::new(match window {
-        Some(window) => window.aggregated(relation, scope, &grouping, calls),
+        Some(window) => window.aggregated(relation, scope, &grouping, calls, firing),
         None => over_all(relation, scope, &grouping, calls),
     })))
 }
@@ -114,7 +119,7 @@ fn results(grouping: &Grouping, keys: &[usize], calls: Vec<BoundCall>) -> Result
         let nullable = !call.counts();
         let column = Typed::new(Expression::Column(fields.len()), call.computed.clone(), nullable);
         fields.push(Field::plain(&call.name, call.computed.clone(), nullable));
-        let result = column.widened(&call.returns);
+        let result = call.finished(column);
         (call, result)
     });
     let calls = calls.collect();

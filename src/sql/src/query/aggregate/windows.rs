@@ -1,7 +1,8 @@
 //! Aggregation in windows.
 
+use sqlparser::tokenizer::Span;
 use std::collections::BTreeSet;
-use tidemill_plan::{Clock, Expression, NodeKind, Window, WindowAggregate, WindowOutput, Windows};
+use tidemill_plan::{Clock, Expression, Firing, NodeKind, Window, WindowAggregate, WindowOutput, Windows};
 
 use super::groups::{Groups, WrittenWindow};
 use super::keys::{Grouping, Key};
@@ -13,6 +14,7 @@ use crate::expressions::columns;
 use crate::query::call::BoundCall;
 use crate::query::window::{GroupWindow, InSessions, in_sessions};
 use crate::relation::{Field, Relation, Role};
+use crate::settings::Settings;
 use crate::types::TIMESTAMP;
 
 /// The windows that rows are aggregated in.
@@ -94,12 +96,26 @@ impl RowWindow {
         Ok((Some(Self { windows, clock, written: None }), sessions.relation))
     }
 
+    /// How the windows are put out besides at their end. Flink does it only where GROUP BY makes them.
+    pub(super) fn firing(&self, grouping: &Grouping, settings: &Settings, select: Span) -> Result<Option<Firing>> {
+        match &grouping.window {
+            Some((written, span)) => settings.firing.of(written.window, written.clock, settings.state_ttl_ms, *span),
+            None if settings.firing.is_on() => {
+                let message = "windows of a table function are put out once, and table.exec.emit.* asks for more";
+                let remedy = "make them in GROUP BY, as TUMBLE(time, size) or HOP(time, slide, size)";
+                Err(SqlError::new(select, message, remedy))
+            }
+            None => Ok(None),
+        }
+    }
+
     pub(super) fn aggregated(
         self,
         relation: Relation,
         scope: &Scope,
         grouping: &Grouping,
         calls: Vec<BoundCall>,
+        firing: Option<Firing>,
     ) -> Aggregated {
         // The window's time follows the watermark in the result; it is one of the window's columns, not a key.
         // Where GROUP BY makes the window, such columns among the keys are those of an earlier one.
@@ -135,7 +151,7 @@ impl RowWindow {
         });
         let groups = Groups { input: scope.clone(), keys, calls, window, sets };
         let windows = self.windows(&laid.others);
-        let aggregate = WindowAggregate { windows, keys: laid.keys, aggregates: laid.aggregates, output };
+        let aggregate = WindowAggregate { windows, keys: laid.keys, aggregates: laid.aggregates, output, firing };
         let kind = NodeKind::WindowAggregate(aggregate);
         Aggregated { relation: Relation::operator(kind, vec![laid.input], fields), groups }
     }

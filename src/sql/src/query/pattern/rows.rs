@@ -128,6 +128,7 @@ impl References<'_> {
         }
         let one = OneVariable::of(self.rows);
         let call = bind_call(function.clone(), Binder { grouping: Some(&one), ..Binder::over(self.rows.scope) })?;
+        call.refuse_alone(span)?;
         if call.distinct || call.filter.is_some() {
             let message = "DISTINCT and FILTER are not supported in aggregates of a pattern";
             return Err(SqlError::new(span, message, "aggregate the column itself"));

@@ -1,1 +1,0 @@
-SET 'table.exec.emit.allow-lateness' = '5 s';
