@@ -51,6 +51,7 @@ class Settings:
         self.parallelism = int(env.get("PARALLELISM", 2))
         self.backends = env.get("BACKENDS", "hashmap,rocksdb").split(",")
         self.engines = env.get("ENGINES", "flink,tidemill").split(",")
+        self.timeout_s = int(env.get("TIMEOUT_S", 1800))
         self.checkpoint_interval_s = int(env.get("CHECKPOINT_INTERVAL_S", 180))
         self.jar = env.get("NEXMARK_JAR", "")
         self.lookup_jar = env.get("CSV_LOOKUP_JAR", "")
@@ -99,10 +100,10 @@ class Nexmark:
 
     def run_flink(self, sql, events, parallelism, backend):
         settings = TUNED | {"state.backend.type": backend}
-        return self.flink.run(sql, events, parallelism, False, self.kafka.pid, settings)
+        return self.flink.run(sql, events, parallelism, False, self.kafka.pid, settings, self.settings.timeout_s)
 
     def run_tidemill(self, sql, events, threads):
-        return self.tidemill.run(sql, events, 1, threads, self.kafka.pid, MOST_READS)
+        return self.tidemill.run(sql, events, 1, threads, self.kafka.pid, MOST_READS, self.settings.timeout_s)
 
     def attempt(self, query, track, engine, act):
         """What `act` returns, or None with the failure noted: one query must not end the whole run."""
