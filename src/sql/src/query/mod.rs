@@ -3,6 +3,7 @@
 mod aggregate;
 mod alias;
 mod call;
+mod call_types;
 mod correlate;
 mod frame;
 mod from;

@@ -1,25 +1,23 @@
 //! The half of a window aggregation that owns the keys' state and puts windows out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use arrow::array::cast::AsArray;
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use tidemill_model::key_groups::{KeyGroupRange, key_group};
+use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{Clock, WindowOutput};
 
 use super::pane::Pane;
 use super::panes::{PaneSet, pane_mut};
 use super::spec::{AggregateSpec, BuildError};
+use super::state;
 use super::time::{PaneClock, Slice};
 use crate::change::batch;
 use crate::element::{Element, Watermark};
 use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::put_out;
-use crate::state::KEY_GROUP;
 
 /// What the operator is fed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +41,7 @@ pub struct WindowAggregateOperator {
 
 impl WindowAggregateOperator {
     pub fn new(spec: AggregateSpec, intake: Intake, owned: KeyGroupRange) -> std::result::Result<Self, BuildError> {
-        let mut fields = vec![
-            Field::new(KEY_GROUP, DataType::UInt32, false),
-            Field::new("end", DataType::Int64, false),
-            Field::new("start", DataType::Int64, false),
-        ];
-        fields.extend(spec.keyed.keyed_fields()?);
-        let state_schema = Arc::new(Schema::new(fields));
+        let state_schema = state::schema(&spec.keyed, Vec::new())?;
         Ok(Self { panes: PaneSet::new(spec), intake, owned, watermark: i64::MIN, late_rows: 0, state_schema })
     }
 
@@ -121,35 +113,13 @@ impl WindowAggregateOperator {
     }
 
     fn captured(&self) -> std::result::Result<Vec<RecordBatch>, ArrowError> {
-        let mut captured = Vec::with_capacity(self.panes.panes.len());
-        for (slice, pane) in &self.panes.panes {
-            let groups = pane.hashes().iter().map(|hash| key_group(*hash));
-            let constant = |value: i64| Arc::new(Int64Array::from(vec![value; pane.len()])) as ArrayRef;
-            let mut columns: Vec<ArrayRef> =
-                vec![Arc::new(UInt32Array::from_iter_values(groups)), constant(slice.end), constant(slice.start)];
-            columns.extend(pane.keys()?);
-            columns.extend(pane.states()?);
-            captured.push(RecordBatch::try_new(self.state_schema.clone(), columns)?);
-        }
-        Ok(captured)
+        let panes = self.panes.panes.iter();
+        panes.map(|(slice, pane)| state::captured(&self.state_schema, *slice, Vec::new(), pane)).collect()
     }
 
     fn restored(&mut self, rows: &RecordBatch) -> std::result::Result<(), ArrowError> {
-        let groups = rows.column(0).as_primitive::<UInt32Type>();
-        let integers = |place: usize| rows.column(place).as_primitive::<Int64Type>().values();
-        let (ends, starts) = (integers(1), integers(2));
-        let mut owned: BTreeMap<Slice, Vec<u32>> = BTreeMap::new();
-        for row in (0..rows.num_rows()).filter(|row| self.owned.contains(groups.value(*row))) {
-            owned.entry(Slice { end: ends[row], start: starts[row] }).or_default().push(row as u32);
-        }
-        for (slice, places) in owned {
-            let places = UInt32Array::from(places);
-            let columns: Vec<ArrayRef> = rows.columns()[3..]
-                .iter()
-                .map(|column| take(column, &places, None))
-                .collect::<std::result::Result<_, _>>()?;
-            let (keys, states) = columns.split_at(self.panes.spec.key_count());
-            self.panes.restore(slice, keys, states, places.len())?;
+        for part in state::parts(rows, self.owned, &self.panes.spec.keyed, 0, |_| ())? {
+            self.panes.restore(part.time, &part.keys, &part.states, part.rows)?;
         }
         Ok(())
     }
@@ -185,6 +155,14 @@ pub(super) fn window_columns(
     output.iter().enumerate().map(column).collect()
 }
 
+/// How far windows' time has come by a watermark: by the machine's clock only the end of all input counts.
+pub(super) fn reached(watermark: Watermark, clock: Clock) -> Option<i64> {
+    match (watermark, clock) {
+        (Watermark::At(time), Clock::Event) | (Watermark::At(time @ i64::MAX), Clock::Processing) => Some(time),
+        (Watermark::At(_) | Watermark::Idle, _) => None,
+    }
+}
+
 /// How far a clock of the machine has come when an epoch ends: rows of this very millisecond may still come.
 pub(super) fn passed(now_ms: i64) -> i64 {
     now_ms - 1
@@ -200,11 +178,8 @@ impl StreamOperator for WindowAggregateOperator {
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match (watermark, self.panes.spec.clock) {
-            (Watermark::At(time), Clock::Event) | (Watermark::At(time @ i64::MAX), Clock::Processing) => {
-                self.advance(time, output)?;
-            }
-            (Watermark::At(_) | Watermark::Idle, _) => {}
+        if let Some(time) = reached(watermark, self.panes.spec.clock) {
+            self.advance(time, output)?;
         }
         output.push(Element::Watermark(watermark));
         Ok(())

@@ -9,17 +9,17 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::error::ArrowError;
-use tidemill_model::key_groups::{KeyGroupRange, key_group};
+use tidemill_model::key_groups::KeyGroupRange;
 use tidemill_plan::{Changelog, Clock, Firing, LateFiring};
 
-use super::aggregate::{Intake, passed, window_columns};
+use super::aggregate::{Intake, passed, reached, window_columns};
 use super::pane::{Pane, Scratch};
 use super::panes::PaneSet;
 use super::spec::{AggregateSpec, BuildError};
+use super::state;
 use super::time::Slice;
 use crate::accumulator::KeyedSpec;
 use crate::change::batch;
@@ -27,12 +27,11 @@ use crate::element::{Element, Watermark};
 use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::changes::{Changes, Updates, unchanged};
 use crate::operators::{Spec, put_out};
-use crate::state::KEY_GROUP;
 
 type Attempt<T> = std::result::Result<T, ArrowError>;
 
-/// Columns of captured windows before the keys: key group, end, start, whether it has been told.
-const LEADING: usize = 4;
+/// The column of captured windows that says whether it has been told.
+const TOLD: usize = 3;
 
 pub struct FiringWindows {
     /// What has come in this epoch.
@@ -66,13 +65,7 @@ impl FiringWindows {
         intake: Intake,
         spec: &Spec<'_>,
     ) -> std::result::Result<Self, BuildError> {
-        let mut fields = vec![
-            Field::new(KEY_GROUP, DataType::UInt32, false),
-            Field::new("end", DataType::Int64, false),
-            Field::new("start", DataType::Int64, false),
-            Field::new("told", DataType::Boolean, false),
-        ];
-        fields.extend(checked.keyed.keyed_fields()?);
+        let state_schema = state::schema(&checked.keyed, vec![Field::new("told", DataType::Boolean, false)])?;
         let updates = match spec.node.changelog {
             Changelog::Retract => Updates::WithFormer,
             Changelog::Append | Changelog::Upsert { .. } => Updates::Alone,
@@ -85,7 +78,7 @@ impl FiringWindows {
             owned: spec.owned,
             updates,
             schema: spec.node.batch_schema(),
-            state_schema: Arc::new(Schema::new(fields)),
+            state_schema,
             watermark: i64::MIN,
             late_rows: 0,
             scratch: Scratch::default(),
@@ -188,45 +181,22 @@ impl FiringWindows {
             .flat_map(|(window, open)| [(window, true, Some(&open.told)), (window, false, open.untold.as_ref())]);
         let parts = parts.filter_map(|(window, told, pane)| Some((window, told, pane.filter(|pane| pane.len() > 0)?)));
         let part = |(window, told, pane): (&Slice, bool, &Pane)| {
-            let groups = pane.hashes().iter().map(|hash| key_group(*hash));
-            let constant = |value: i64| Arc::new(Int64Array::from(vec![value; pane.len()])) as ArrayRef;
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(UInt32Array::from_iter_values(groups)),
-                constant(window.end),
-                constant(window.start),
-                Arc::new(BooleanArray::from(vec![told; pane.len()])),
-            ];
-            columns.extend(pane.keys()?);
-            columns.extend(pane.states()?);
-            RecordBatch::try_new(self.state_schema.clone(), columns)
+            let marks: Vec<ArrayRef> = vec![Arc::new(BooleanArray::from(vec![told; pane.len()]))];
+            state::captured(&self.state_schema, *window, marks, pane)
         };
         parts.map(part).collect()
     }
 
     fn restored(&mut self, rows: &RecordBatch) -> Attempt<()> {
-        let groups = rows.column(0).as_primitive::<UInt32Type>();
-        let integers = |place: usize| rows.column(place).as_primitive::<Int64Type>().values();
-        let (ends, starts, told) = (integers(1), integers(2), rows.column(3).as_boolean());
-        let mut owned: BTreeMap<(Slice, bool), Vec<u32>> = BTreeMap::new();
-        for row in (0..rows.num_rows()).filter(|row| self.owned.contains(groups.value(*row))) {
-            let window = Slice { end: ends[row], start: starts[row] };
-            owned.entry((window, told.value(row))).or_default().push(row as u32);
-        }
-        for ((window, told), places) in owned {
-            let places = UInt32Array::from(places);
-            let columns = rows.columns()[LEADING..]
-                .iter()
-                .map(|column| take(column, &places, None))
-                .collect::<Attempt<Vec<_>>>()?;
-            let (keys, states) = columns.split_at(self.fresh.spec.key_count());
-            let keyed = &self.fresh.spec.keyed;
-            let open = open(&mut self.windows, keyed, window)?;
-            let pane = match (told, &mut open.untold) {
+        let (keyed, told) = (&self.fresh.spec.keyed, rows.column(TOLD).as_boolean());
+        for part in state::parts(rows, self.owned, keyed, 1, |row| told.value(row))? {
+            let open = open(&mut self.windows, keyed, part.time)?;
+            let pane = match (part.mark, &mut open.untold) {
                 (true, _) => &mut open.told,
                 (false, Some(untold)) => untold,
                 (false, untold @ None) => untold.insert(Pane::new(keyed)?),
             };
-            pane.restore(keys, states, places.len(), &mut self.scratch)?;
+            pane.restore(&part.keys, &part.states, part.rows, &mut self.scratch)?;
         }
         Ok(())
     }
@@ -250,11 +220,8 @@ impl StreamOperator for FiringWindows {
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match (watermark, self.fresh.spec.clock) {
-            (Watermark::At(time), Clock::Event) | (Watermark::At(time @ i64::MAX), Clock::Processing) => {
-                self.advance(time, output)?;
-            }
-            (Watermark::At(_) | Watermark::Idle, _) => {}
+        if let Some(time) = reached(watermark, self.fresh.spec.clock) {
+            self.advance(time, output)?;
         }
         output.push(Element::Watermark(watermark));
         Ok(())

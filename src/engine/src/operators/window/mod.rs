@@ -15,6 +15,7 @@ mod panes;
 mod session;
 mod sessions;
 mod spec;
+mod state;
 pub(super) mod time;
 
 pub use aggregate::{Intake, WindowAggregateOperator};

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef, UInt32Type};
 use arrow::error::ArrowError;
 use tidemill_model::key_groups::{KeyGroupRange, key_group};
 use tidemill_plan::{Clock, WindowAggregate, WindowOutput};
 
-use super::aggregate::{passed, window_columns};
+use super::aggregate::{passed, reached, window_columns};
 use super::panes::times;
 use super::sessions::{Found, Sessions};
 use super::spec::{BuildError, check_time};
+use super::state;
 use super::time::Slice;
 use crate::accumulator::{Aggregates, Input, KeyedSpec, Which};
 use crate::change::batch;
@@ -22,7 +23,6 @@ use crate::groups::GroupTable;
 use crate::hash::hash_rows;
 use crate::operator::{Output, Result, StreamOperator};
 use crate::operators::{Spec, put_out};
-use crate::state::KEY_GROUP;
 
 type Attempt<T> = std::result::Result<T, ArrowError>;
 
@@ -61,12 +61,6 @@ impl SessionAggregate {
             spec.inputs.first().map(|input| &*input.schema).ok_or(BuildError::TimeColumn(time_column))?;
         check_time(input, time_column)?;
         let keyed = KeyedSpec::new(&node.keys, &node.aggregates, input, &spec.node.schema, Input::Append)?;
-        let mut fields = vec![
-            Field::new(KEY_GROUP, DataType::UInt32, false),
-            Field::new("end", DataType::Int64, false),
-            Field::new("start", DataType::Int64, false),
-        ];
-        fields.extend(keyed.keyed_fields()?);
         Ok(Self {
             uid: spec.node.uid.clone(),
             gap_ms,
@@ -74,7 +68,7 @@ impl SessionAggregate {
             clock,
             output: node.output.clone(),
             schema: spec.node.schema.clone(),
-            state_schema: Arc::new(Schema::new(fields)),
+            state_schema: state::schema(&keyed, Vec::new())?,
             owned: spec.owned,
             keys: keyed.groups().map_err(crate::accumulator::BuildError::from)?,
             sessions: Sessions::default(),
@@ -248,11 +242,8 @@ impl StreamOperator for SessionAggregate {
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut Output) -> Result<()> {
-        match (watermark, self.clock) {
-            (Watermark::At(time), Clock::Event) | (Watermark::At(time @ i64::MAX), Clock::Processing) => {
-                self.advance(time, output)?;
-            }
-            (Watermark::At(_) | Watermark::Idle, _) => {}
+        if let Some(time) = reached(watermark, self.clock) {
+            self.advance(time, output)?;
         }
         output.push(Element::Watermark(watermark));
         Ok(())

@@ -1,5 +1,8 @@
 //! Statement after statement: the tables, views and settings so far, and the rows that are inserted.
 
+mod looked_at;
+mod names;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -7,18 +10,16 @@ use std::rc::Rc;
 use sqlparser::tokenizer::{Location, Span};
 use tidemill_plan::Watermark;
 
-use crate::bind::near;
 use crate::catalog::Catalog;
-use crate::definition::{self, Defined};
+use crate::definition;
 use crate::error::{Place, Result, SqlError, Warning};
 use crate::hints::{Hints, Lifetimes};
 use crate::insert;
-use crate::like;
 use crate::look::{self, Detail, Stage};
 use crate::query::{self, Planner, Tables};
 use crate::relation::{Field, Relation, Role};
 use crate::settings::Settings;
-use crate::statement::{self, CreateTable, CreateView, Insert, Placed, Statement, TableName};
+use crate::statement::{self, CreateTable, Insert, Placed, Statement};
 use crate::table::Table;
 use crate::tokens;
 use crate::user::UserFunctions;
@@ -205,121 +206,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Shows the plan of the inserts since `before`, which then are again those that there are.
-    fn explain(&mut self, before: Vec<Inserted>, details: &[Detail]) -> Result<()> {
-        let stages = self.stages.clone().unwrap_or_default();
-        let script = Script {
-            inserts: std::mem::replace(&mut self.inserts, before),
-            settings: self.settings.clone(),
-            warnings: Vec::new(),
-            tables_read: BTreeSet::new(),
-            tables_written: BTreeSet::new(),
-            modules: BTreeSet::new(),
-        };
-        let all: &[Stage] = if stages.is_empty() { &Stage::ALL } else { &stages };
-        self.answers.push(look::plan(&script, all, details)?);
-        Ok(())
-    }
-
-    fn describe(&mut self, name: &TableName) -> Result<()> {
-        let shown = match self.views.get(&name.name) {
-            Some(view) => look::described(&view.fields, &[]),
-            None => {
-                let table = self.table(&name.name, name.span)?;
-                let fields: Vec<Field> = table.columns.iter().map(|(field, _)| field.clone()).collect();
-                look::described(&fields, &table.table.primary_key)
-            }
-        };
-        self.answers.push(shown);
-        Ok(())
-    }
-
-    fn show(&mut self, name: &TableName) -> Result<()> {
-        if self.views.contains_key(&name.name) {
-            let message = format!("`{}` is a view, whose text is not kept", name.name);
-            return Err(SqlError::new(name.span, message, "use DESCRIBE, or EXPLAIN a query that reads it"));
-        }
-        let table = self.table(&name.name, name.span)?;
-        self.answers.push(look::created(&table));
-        Ok(())
-    }
-
-    fn create_table(&mut self, create: &CreateTable) -> Result<()> {
-        if !self.is_new(&create.name, create.temporary, create.if_not_exists)? {
-            return Ok(());
-        }
-        // A table is read by one source, which goes by its name.
-        if self.read_with.get_mut().contains_key(&create.name.name) {
-            let message = format!("a former table `{}` has been read", create.name.name);
-            return Err(SqlError::new(create.name.span, message, "use another name"));
-        }
-        let create = match &create.like {
-            Some(like) => like::merged(&self.written(&like.table)?, create, like)?,
-            None => create.clone(),
-        };
-        let Defined { table, warnings } = definition::define(&create)?;
-        self.warnings.get_mut().extend(warnings);
-        self.tables.insert(create.name.name.clone(), Rc::new(table));
-        self.created.insert(create.name.name.clone(), create);
-        Ok(())
-    }
-
-    /// How a table was created that another one is to be like.
-    fn written(&self, name: &TableName) -> Result<CreateTable> {
-        if let Some(create) = self.created.get(&name.name) {
-            return Ok(create.clone());
-        }
-        if self.views.contains_key(&name.name) {
-            return Err(SqlError::new(name.span, format!("`{}` is a view", name.name), "name a table"));
-        }
-        match self.catalog.tables.iter().find(|table| table.name == name.name) {
-            Some(definition) => definition::written(definition),
-            None => Err(self.unknown(&name.name, name.span)),
-        }
-    }
-
-    /// Forgets a table or view of the text. What has been planned with it stays.
-    fn drop(&mut self, drop: &statement::Drop) -> Result<()> {
-        let name = &drop.name.name;
-        let dropped = match drop.is_view {
-            true => self.views.remove(name).is_some(),
-            false => self.created.remove(name).is_some() && self.tables.remove(name).is_some(),
-        };
-        if dropped || drop.if_exists {
-            return Ok(());
-        }
-        let what = if drop.is_view { "view" } else { "table" };
-        let message = format!("the text has created no {what} `{name}`");
-        Err(SqlError::new(drop.name.span, message, "leave DROP out, or write IF EXISTS"))
-    }
-
-    fn create_view(&mut self, create: &CreateView) -> Result<()> {
-        if !self.is_new(&create.name, create.temporary, create.if_not_exists)? {
-            return Ok(());
-        }
-        let relation = Planner::new(self).query(&create.query)?;
-        let relation = query::renamed(relation, &create.columns, create.name.span)?;
-        self.views.insert(create.name.name.clone(), relation);
-        Ok(())
-    }
-
-    /// A temporary table or view hides one of the catalog.
-    fn is_new(&self, name: &TableName, temporary: bool, if_not_exists: bool) -> Result<bool> {
-        let created = self.tables.contains_key(&name.name) || self.views.contains_key(&name.name);
-        let in_catalog = self.catalog.tables.iter().any(|table| table.name == name.name);
-        if !created && (!in_catalog || temporary) {
-            return Ok(true);
-        }
-        if if_not_exists {
-            return Ok(false);
-        }
-        let remedy = match created {
-            true => "use another name",
-            false => "use another name, or CREATE TEMPORARY to hide the catalog's table",
-        };
-        Err(SqlError::new(name.span, format!("there is a table or view `{}` already", name.name), remedy))
-    }
-
     fn set(&mut self, set: &statement::Set) -> Result<()> {
         if !self.inserts.is_empty() {
             let message = "a setting after INSERT would not hold for it: all statements run as one job";
@@ -347,34 +233,6 @@ impl<'a> Session<'a> {
         }
         self.inserts.push(Inserted { relation, table, span: name.span });
         Ok(())
-    }
-
-    fn table(&self, name: &str, span: Span) -> Result<Rc<Table>> {
-        if let Some(table) = self.tables.get(name) {
-            return Ok(table.clone());
-        }
-        if let Some(table) = self.loaded.borrow().get(name) {
-            return Ok(table.clone());
-        }
-        let Some(definition) = self.catalog.tables.iter().find(|table| table.name == name) else {
-            return Err(self.unknown(name, span));
-        };
-        let Defined { table, warnings } = definition::define_from_catalog(definition)?;
-        self.warnings.borrow_mut().extend(warnings);
-        let table = Rc::new(table);
-        self.loaded.borrow_mut().insert(name.to_string(), table.clone());
-        Ok(table)
-    }
-
-    fn unknown(&self, name: &str, span: Span) -> SqlError {
-        let created = self.tables.keys().chain(self.views.keys()).map(String::as_str);
-        let all: Vec<&str> = created.chain(self.catalog.tables.iter().map(|table| table.name.as_str())).collect();
-        let remedy = match near(name, all.iter().copied()).first() {
-            Some(near) => format!("did you mean `{near}`"),
-            None if all.is_empty() => "create it, or name a Stream in the Application".to_string(),
-            None => format!("create it, or use one of {}", all.join(", ")),
-        };
-        SqlError::new(span, format!("there is no table or view `{name}`"), remedy)
     }
 
     fn finish(self, text: &str) -> Result<Script> {
