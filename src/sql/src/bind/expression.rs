@@ -53,8 +53,7 @@ impl<'a> Binder<'a> {
     pub(crate) fn condition(&self, expression: &Expr, clause: &str) -> Result<Typed> {
         let condition = operator::boolean(self.bind(expression)?, clause, expression.span())?;
         if clause == "ON" && condition.expression.calls(CURRENT_WATERMARK) {
-            let message = "CURRENT_WATERMARK is not known within a join";
-            return Err(SqlError::new(expression.span(), message, "compare with it in WHERE"));
+            return Err(no_watermark(expression.span()));
         }
         Ok(condition)
     }
@@ -319,4 +318,9 @@ fn refused(expression: &Expr) -> SqlError {
         }
     };
     SqlError::new(expression.span(), format!("{what} is not supported"), remedy)
+}
+
+/// Only calculations know how far event time has come.
+pub(crate) fn no_watermark(span: Span) -> SqlError {
+    SqlError::new(span, "CURRENT_WATERMARK is not known within a join", "compare with it in WHERE")
 }

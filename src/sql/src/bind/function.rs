@@ -200,8 +200,8 @@ fn current_watermark((time, role): (Typed, Role), written: &Expr) -> Result<Type
     if role == Role::Rowtime {
         return call(CURRENT_WATERMARK, vec![time], written.span());
     }
-    let message = format!("CURRENT_WATERMARK is asked of {written}, which is no event time");
-    Err(SqlError::new(written.span(), message, "name the column that the table's WATERMARK is for"))
+    let message = format!("CURRENT_WATERMARK is asked of {written}, which is no event time here");
+    Err(SqlError::new(written.span(), message, "name the column that the table's WATERMARK is for, in SELECT or WHERE"))
 }
 
 /// A call of a scalar function of the user's.

@@ -15,7 +15,7 @@ mod typed;
 
 pub(crate) use cast::{assign_written, cast_to};
 pub(crate) use conditional::coalesce as first_of;
-pub(crate) use expression::{Binder, Grouping};
+pub(crate) use expression::{Binder, Grouping, no_watermark};
 pub(crate) use function::{
     AGGREGATES, EXTRACTS, JSON_ARRAYAGG, JSON_OBJECTAGG, SPECIAL, aggregate_function, is_aggregate, is_function,
     positional, refuse_clauses,

@@ -1,12 +1,14 @@
 //! Joins: where each condition on them is tested, and which kind of execution they get once all are known.
 
 use sqlparser::tokenizer::Span;
+use tidemill_plan::functions::CURRENT_WATERMARK;
 use tidemill_plan::{
     BinaryOperator, Clock, Expression, IntervalJoin, Join, JoinKey, JoinKind, JoinOn, JoinTimes, NodeKind,
 };
 
 use super::interval::Bounds;
 use super::rank;
+use crate::bind::no_watermark;
 use crate::error::{Result, SqlError};
 use crate::expressions::{columns, substitute};
 use crate::optimise::is_left_only;
@@ -131,6 +133,10 @@ fn settle(
     conditions: Vec<Expression>,
     span: Span,
 ) -> Result<Relation> {
+    // The ON of a join is asked before; this is a subquery that is tied to the row outside.
+    if conditions.iter().any(|condition| condition.calls(CURRENT_WATERMARK)) {
+        return Err(no_watermark(span));
+    }
     if let Some(bounds) = Bounds::of(&left, &right, &conditions) {
         let (left, right) = having_waited(left, bounds.left_time, right, bounds.right_time);
         let rest = bounds.without(conditions);
