@@ -8,7 +8,7 @@
 //! - [`results`]: result rows, noted as pairs of numbers and put together column by column.
 //! - [`temporal`]: the join with the version of a table's row that was valid, found among its [`versions`].
 //! - [`lookup`]: the join with what a table outside holds, which keeps nothing.
-//! - [`state`]: rows of both sides as rows of one state file.
+//! - [`state`]: rows of both sides as captured rows of one schema.
 //!
 //! A side is told by its number among the inputs: [`LEFT`] or [`RIGHT`].
 
