@@ -9,6 +9,7 @@ use tidemill_plan::{BinaryOperator, Expression, Literal, WindowOutput};
 use crate::bind::{Binder, Grouping, Scope, Typed, is_aggregate, positional};
 use crate::error::{Result, SqlError};
 use crate::query::call::{BoundCall, bind_call};
+use crate::query::subquery::visit_outside_subqueries;
 use crate::query::window::GroupWindow;
 use crate::relation::Role;
 
@@ -63,6 +64,22 @@ impl Groups {
         }
     }
 
+    /// Whether all of an expression is for the rows that are aggregated: it has no aggregate in it, and nothing that the
+    /// aggregation gives.
+    fn is_of_rows(&self, expression: &Expr) -> bool {
+        let mut all = true;
+        visit_outside_subqueries(expression, &mut |part| {
+            all &= match part {
+                Expr::Function(function) => {
+                    function.over.is_none() && matches!(self.function(part, function), Ok(None))
+                }
+                Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => false,
+                _ => true,
+            };
+        });
+        all
+    }
+
     fn of_window(&self, function: &Function, window: &GroupWindow, output: WindowOutput) -> Result<(Typed, Role)> {
         let written = self.window.as_ref().filter(|written| written.window == *window);
         let found = written.into_iter().flat_map(|written| &written.columns).find(|(column, _, _)| *column == output);
@@ -112,9 +129,11 @@ impl Grouping for Groups {
         {
             return Ok(Some(found));
         }
-        // What cannot be bound below the aggregation has an aggregate in it, or an error that its parts will show.
-        let Ok((typed, role)) = Binder::over(&self.input).bind_column(expression) else {
-            return Ok(None);
+        let (typed, role) = match Binder::over(&self.input).bind_column(expression) {
+            Ok(bound) => bound,
+            // What is for the rows below is wrong; of its parts, another may be told of first.
+            Err(error) if self.is_of_rows(expression) => return Err(error),
+            Err(_) => return Ok(None),
         };
         let found = self.keys.iter().find(|(key, _, _)| *key == typed.expression);
         let constant = matches!(typed.expression, Expression::Literal(_)).then_some((typed.clone(), role));
