@@ -43,7 +43,7 @@ fn printf(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
     let rows = arguments.number_rows;
     let formats = Texts::of(arguments, 0)?;
     let values =
-        arguments.args[1..].iter().map(|argument| column(argument.to_array(rows)?)).collect::<Result<Vec<_>>>()?;
+        arguments.args[1..].iter().map(|argument| Values::of(argument.to_array(rows)?)).collect::<Result<Vec<_>>>()?;
     let mut written = Vec::with_capacity(rows);
     // The planner has made sure that it is one format for all rows.
     let format = formats.get(0).and_then(|format| format.parse::<Format>().ok());
@@ -55,27 +55,33 @@ fn printf(arguments: &ScalarFunctionArgs) -> Result<ArrayRef> {
 }
 
 /// What Flink hands to Java: dates and times of day as numbers, all whole numbers by their type.
-fn column(values: ArrayRef) -> Result<ArrayRef> {
-    Ok(match values.data_type() {
-        DataType::Date32 | DataType::Time32(_) => cast(&values, &DataType::Int32)?,
-        DataType::Utf8View | DataType::LargeUtf8 => cast(&values, &DataType::Utf8)?,
-        _ => values,
-    })
+struct Values {
+    /// Whole numbers as BIGINT.
+    column: ArrayRef,
+    /// Of the type that whole numbers had.
+    bits: u32,
 }
 
-fn value(values: &ArrayRef, row: usize) -> Result<Value> {
+impl Values {
+    fn of(values: ArrayRef) -> Result<Self> {
+        let (to, bits) = match values.data_type() {
+            DataType::Int8 => (DataType::Int64, 8),
+            DataType::Int16 => (DataType::Int64, 16),
+            DataType::Int32 => (DataType::Int64, 32),
+            DataType::Date32 | DataType::Time32(_) => return Self::of(cast(&values, &DataType::Int32)?),
+            DataType::Utf8View | DataType::LargeUtf8 => (DataType::Utf8, 64),
+            other => (other.clone(), 64),
+        };
+        Ok(Self { column: cast(&values, &to)?, bits })
+    }
+}
+
+fn value(Values { column: values, bits }: &Values, row: usize) -> Result<Value> {
     if values.is_null(row) {
         return Ok(Value::Null);
     }
-    let whole = |bits| -> Result<Value> {
-        let wide = cast(&values.slice(row, 1), &DataType::Int64)?;
-        Ok(Value::Whole { number: wide.as_primitive::<Int64Type>().value(0), bits })
-    };
     Ok(match values.data_type() {
-        DataType::Int8 => whole(8)?,
-        DataType::Int16 => whole(16)?,
-        DataType::Int32 => whole(32)?,
-        DataType::Int64 => whole(64)?,
+        DataType::Int64 => Value::Whole { number: values.as_primitive::<Int64Type>().value(row), bits: *bits },
         DataType::Float32 => {
             let number = values.as_primitive::<Float32Type>().value(row);
             Value::Double { number: number.into(), written: text_of(values, row)? }
